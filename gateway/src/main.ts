@@ -1,0 +1,4 @@
+import { runProcess } from '@rapport/service';
+import { startGateway } from './gateway.ts';
+
+runProcess('gateway', startGateway);

@@ -1,0 +1,161 @@
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
+import {
+  Actor,
+  AppError,
+  buildSubject,
+  ERROR_CODES,
+  HEADERS,
+  parseInput,
+  userRequests,
+  type ErrorCode,
+  type ServiceName,
+  type UserInput,
+  type UserOutput,
+  type UserRequestName,
+} from '@rapport/contracts';
+import type { Bus } from './connect.ts';
+import { answeringInboxesOnly } from './inboxes-only.ts';
+import { tracedHeaders, traceId, withTraceOf } from './trace.ts';
+
+export interface UserRequest<N extends UserRequestName> {
+  readonly actor: Actor;
+  readonly input: UserInput<N>;
+  /** The socket that the request came from. */
+  readonly socketId: string | undefined;
+}
+
+/** One use case for every row of the table that this service answers; a missing one does not compile. */
+export type UserHandlers<S extends ServiceName> = {
+  [N in UserRequestName as (typeof userRequests)[N]['answeredBy'] extends S ? N : never]: (
+    request: UserRequest<N>,
+  ) => Promise<UserOutput<N>>;
+};
+
+/** Requests a process works on at once; the next one is told to come back. Bounds memory: 4,000 × 64 KiB. */
+const MAX_IN_FLIGHT = 4_000;
+const RETRY_AFTER_MS = 250;
+
+interface Answering {
+  /** Stops taking requests, then waits until those under way are answered. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Answers the requests of users, as a service of the NATS services API (`nats micro ls`, `info`, `stats`)
+ * in a queue group named after the service. What a handler throws becomes the reply, never more.
+ */
+export async function answerUsers<S extends ServiceName>(
+  bus: Bus,
+  service: S,
+  about: { version: string; description: string },
+  handlers: UserHandlers<S>,
+): Promise<Answering> {
+  const codes = new Map<string, Record<string, number>>();
+  const micro = await new Svcm(answeringInboxesOnly(bus)).add({
+    name: service,
+    ...about,
+    queue: service,
+    // The library counts an endpoint's requests but cannot see a failure that is reported later.
+    statsHandler: endpoint => Promise.resolve({ codes: codes.get(endpoint.subject) ?? {} }),
+  });
+  const underWay = new Set<Promise<void>>();
+  for (const [event, handler] of Object.entries(handlers) as [UserRequestName, Handler][]) {
+    const subject = buildSubject({ family: 'request', caller: 'user', name: event });
+    const counts: Record<string, number> = {};
+    codes.set(subject, counts);
+    micro.addEndpoint(event.replace(':', '-'), {
+      subject,
+      metadata: { summary: userRequests[event].summary },
+      handler: (error, message) => {
+        if (error) return;
+        const work = answer(bus, event, handler, message, underWay.size).then(code => {
+          counts[code] = (counts[code] ?? 0) + 1;
+          underWay.delete(work);
+        });
+        underWay.add(work);
+      },
+    });
+  }
+  const ending = failWhenItEnds(micro, bus);
+  await bus.connection.flush();
+  return {
+    async stop() {
+      ending.expected = true;
+      await micro.stop();
+      await Promise.all(underWay);
+    },
+  };
+}
+
+type Handler = (request: UserRequest<UserRequestName>) => Promise<unknown>;
+
+async function answer(
+  bus: Bus,
+  event: UserRequestName,
+  handler: Handler,
+  message: ServiceMsg,
+  inFlight: number,
+): Promise<ErrorCode | 'OK'> {
+  const started = performance.now();
+  const code = await withTraceOf(message.headers, event, async () => {
+    try {
+      if (inFlight >= MAX_IN_FLIGHT) {
+        throw new AppError('UNAVAILABLE', 'the service is full', { retryAfterMs: RETRY_AFTER_MS });
+      }
+      const data = await handler(readRequest(event, message));
+      // Inside the try: NATS refuses a reply above `max_payload` by throwing.
+      message.respond(JSON.stringify({ ok: true, data }), { headers: tracedHeaders() });
+      return 'OK' as const;
+    } catch (error) {
+      const { code: shown, body, headers } = failure(bus, message.subject, error);
+      message.respond(body, { headers });
+      return shown;
+    }
+  });
+  bus.observer.answerEnded(message.subject, code, (performance.now() - started) / 1_000);
+  return code;
+}
+
+function readRequest(event: UserRequestName, message: ServiceMsg): UserRequest<UserRequestName> {
+  const body = parseJson(message.string());
+  const field = (name: string): unknown =>
+    typeof body === 'object' && body !== null && Object.hasOwn(body, name)
+      ? (body as Record<string, unknown>)[name]
+      : undefined;
+  return {
+    actor: parseInput(Actor, field('actor')),
+    input: parseInput(userRequests[event].input, field('input')),
+    socketId: message.headers?.get(HEADERS.socket) || undefined,
+  };
+}
+
+// JSON.parse quotes the text in its message, and the text may be what somebody told their therapist.
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError('INVALID_PAYLOAD', 'the body is not JSON');
+  }
+}
+
+function failure(bus: Bus, subject: string, error: unknown): { code: ErrorCode; body: string; headers: MsgHdrs } {
+  const known = error instanceof AppError ? error : undefined;
+  if (!known) bus.observer.log.error({ subject, err: error }, 'a request failed');
+  const shown = known ?? new AppError('INTERNAL', `request ${traceId() ?? 'unknown'}`);
+  const headers = tracedHeaders();
+  headers.set(HEADERS.errorCode, shown.code);
+  headers.set(HEADERS.errorNumber, String(ERROR_CODES[shown.code]));
+  return { code: shown.code, body: JSON.stringify({ ok: false, error: shown.toBody() }), headers };
+}
+
+/** The library stops a whole service when one of its subscriptions ends; without it the process is of no use. */
+function failWhenItEnds(micro: Service, bus: Bus): { expected: boolean } {
+  const ending = { expected: false };
+  void micro.stopped.then(error => {
+    if (!ending.expected && !bus.connection.isDraining() && !bus.connection.isClosed()) {
+      bus.observer.fatal(error ?? new Error('the service endpoints stopped'));
+    }
+  });
+  return ending;
+}

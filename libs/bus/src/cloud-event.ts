@@ -1,0 +1,52 @@
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { buildSubject, facts, isId, type FactData, type FactName } from '@rapport/contracts';
+import { tracedHeaders } from './trace.ts';
+
+/** A fact as a consumer gets it. */
+export interface Fact<N extends FactName> {
+  /** Unique for good; the same fact that comes twice has the same id. */
+  readonly id: string;
+  /** When it was committed. */
+  readonly time: Date;
+  readonly data: FactData<N>;
+}
+
+/** CloudEvents 1.0, binary content mode: the attributes are headers, the body is the data alone. */
+export function cloudEventHeaders(fact: FactName, id: string, time: Date): MsgHdrs {
+  const headers = tracedHeaders();
+  headers.set('ce-specversion', '1.0');
+  headers.set('ce-id', id);
+  headers.set('ce-source', `/${facts[fact].publishedBy}`);
+  headers.set('ce-type', buildSubject({ family: 'fact', name: fact }));
+  headers.set('ce-time', time.toISOString());
+  headers.set('content-type', 'application/json');
+  return headers;
+}
+
+/**
+ * Reads a fact back.
+ * @throws Error that says what is wrong without quoting the message
+ */
+export function readCloudEvent<N extends FactName>(fact: N, headers: MsgHdrs | undefined, text: string): Fact<N> {
+  const attribute = (name: string) => headers?.get(`ce-${name}`) ?? '';
+  if (attribute('specversion') !== '1.0') throw new Error('ce-specversion is not 1.0');
+  if (attribute('type') !== buildSubject({ family: 'fact', name: fact })) throw new Error('ce-type is not the subject');
+  const id = attribute('id');
+  if (!isId(id)) throw new Error('ce-id is not an id');
+  const time = new Date(attribute('time'));
+  if (Number.isNaN(time.getTime())) throw new Error('ce-time is not a time');
+  const data = facts[fact].data.safeParse(parseJson(text));
+  if (!data.success) {
+    const fields = data.error.issues.map(issue => issue.path.join('.') || 'data');
+    throw new Error(`the data breaks the rules of ${fact}: ${fields.join(', ')}`);
+  }
+  return { id, time, data: data.data as FactData<N> };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error('the body is not JSON');
+  }
+}

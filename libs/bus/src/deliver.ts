@@ -1,0 +1,65 @@
+import {
+  ANY_NAME,
+  buildSubject,
+  HEADERS,
+  readSubject,
+  toSocketEvent,
+  type DeliveryName,
+  type DeliveryPayload,
+  type Recipient,
+} from '@rapport/contracts';
+import type { Bus } from './connect.ts';
+import { tracedHeaders } from './trace.ts';
+
+/** Sends an event to every socket of the recipient, on whichever gateways they are. Fire and forget. */
+export function deliver<N extends DeliveryName>(
+  bus: Bus,
+  to: Recipient,
+  event: N,
+  payload: DeliveryPayload<N>,
+  options: { except?: string | undefined } = {},
+): void {
+  const headers = tracedHeaders();
+  if (options.except) headers.set(HEADERS.except, options.except);
+  const subject = buildSubject({ family: 'delivery', to, name: event });
+  bus.connection.publish(subject, JSON.stringify(payload), { headers });
+}
+
+export interface Delivery {
+  /** As a socket knows it: `message:received`. */
+  readonly event: string;
+  /** The JSON text of the payload, as the service published it. */
+  readonly text: string;
+  /** The id of a socket to leave out. */
+  readonly except: string | undefined;
+}
+
+export interface Listening {
+  /** Resolves when the server has the subscription: from then on nothing is missed. */
+  readonly established: Promise<void>;
+  stop(): void;
+}
+
+/** Listens to everything that is delivered to the recipient, until stopped. Survives reconnects. */
+export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Delivery) => void): Listening {
+  const subscription = bus.connection.subscribe(buildSubject({ family: 'delivery', to: recipient, name: ANY_NAME }), {
+    callback: (error, message) => {
+      const subject = error ? undefined : readSubject(message.subject);
+      if (!subject) {
+        bus.observer.setAside(error ? 'deliver' : message.subject);
+        return;
+      }
+      try {
+        receive({
+          event: toSocketEvent(subject.name),
+          text: message.string(),
+          except: message.headers?.get(HEADERS.except) || undefined,
+        });
+      } catch (failure) {
+        // What is thrown from here would end the reading of the whole connection.
+        bus.observer.log.error({ subject: message.subject, err: failure }, 'a delivery could not be passed on');
+      }
+    },
+  });
+  return { established: bus.connection.flush(), stop: () => subscription.unsubscribe() };
+}

@@ -1,0 +1,74 @@
+import { RequestError, TimeoutError, type Msg } from '@nats-io/nats-core';
+import {
+  AppError,
+  buildSubject,
+  ERROR_CODES,
+  HEADERS,
+  type Ack,
+  type Actor,
+  type ErrorCode,
+  type UserInput,
+  type UserOutput,
+  type UserRequestName,
+} from '@rapport/contracts';
+import type { Bus } from './connect.ts';
+import { tracedHeaders } from './trace.ts';
+
+/** After `UNAVAILABLE`, when a caller may try again: about the time that a restarted service needs. */
+const RETRY_AFTER_MS = 1_000;
+
+/** A reply, left as it came so that a gateway can pass it on without parsing it. */
+export interface Reply<Data> {
+  readonly code: ErrorCode | 'OK';
+  /** The JSON text of an `Ack<Data>`. */
+  readonly text: string;
+  read(): Ack<Data>;
+}
+
+/**
+ * Makes a user's request to the service that answers it. A failure that the service reports is a reply.
+ * @throws AppError `UNAVAILABLE` at once when nobody answers the subject, or after the request time-out
+ */
+export async function requestForUser<N extends UserRequestName>(
+  bus: Bus,
+  event: N,
+  body: { actor: Actor; input: UserInput<N> },
+  options: { socketId?: string } = {},
+): Promise<Reply<UserOutput<N>>> {
+  const subject = buildSubject({ family: 'request', caller: 'user', name: event });
+  const headers = tracedHeaders();
+  if (options.socketId) headers.set(HEADERS.socket, options.socketId);
+  const started = performance.now();
+  let code: ErrorCode | 'OK' = 'INTERNAL';
+  try {
+    const message = await bus.connection.request(subject, JSON.stringify(body), {
+      timeout: bus.requestTimeoutMs,
+      headers,
+    });
+    code = codeOf(message);
+    const text = message.string();
+    return { code, text, read: () => JSON.parse(text) as Ack<UserOutput<N>> };
+  } catch (error) {
+    const unavailable = toUnavailable(error);
+    code = unavailable.code;
+    throw unavailable;
+  } finally {
+    bus.observer.requestEnded(subject, code, (performance.now() - started) / 1_000);
+  }
+}
+
+function codeOf(message: Msg): ErrorCode | 'OK' {
+  if (!message.headers?.has(HEADERS.errorCode)) return 'OK';
+  const code = message.headers.get(HEADERS.errorCode);
+  return Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'INTERNAL';
+}
+
+function toUnavailable(error: unknown): AppError {
+  const reason =
+    error instanceof RequestError && error.isNoResponders()
+      ? 'no service answers this request at the moment'
+      : error instanceof TimeoutError || error instanceof RequestError
+        ? 'the service did not answer in time'
+        : 'the service cannot be reached';
+  return new AppError('UNAVAILABLE', reason, { retryAfterMs: RETRY_AFTER_MS, cause: error });
+}

@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { context, isSpanContextValid, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { headers, type MsgHdrs } from '@nats-io/nats-core';
+
+const tracer = trace.getTracer('rapport');
+
+/**
+ * Runs `work` in a span: a child of the one that is active, or the root of a new trace. Where
+ * operations preload an OpenTelemetry SDK the spans are real; otherwise only the ids travel.
+ */
+export function withSpan<T>(name: string, work: () => T): T {
+  const span = tracer.startSpan(name);
+  const known = isSpanContextValid(span.spanContext());
+  const active = known
+    ? trace.setSpan(context.active(), span)
+    : trace.setSpanContext(context.active(), {
+        traceId: randomBytes(16).toString('hex'),
+        spanId: randomBytes(8).toString('hex'),
+        traceFlags: 0,
+      });
+  const end = () => span.end();
+  const result = context.with(active, work);
+  if (result instanceof Promise) void result.then(end, end);
+  else end();
+  return result;
+}
+
+/** The id of the active trace, for log lines and for the message of an `INTERNAL` error. */
+export function traceId(): string | undefined {
+  return trace.getSpanContext(context.active())?.traceId;
+}
+
+/** New headers that carry the active trace. */
+export function tracedHeaders(): MsgHdrs {
+  const carrier = headers();
+  propagation.inject(context.active(), carrier, { set: (target, key, value) => target.set(key, value) });
+  return carrier;
+}
+
+/** Runs `work` in a span below the trace that the headers carry. */
+export function withTraceOf<T>(carrier: MsgHdrs | undefined, name: string, work: () => T): T {
+  const parent = propagation.extract(ROOT_CONTEXT, carrier, {
+    get: (source, key) => (source?.has(key) ? source.get(key) : undefined),
+    keys: source => source?.keys() ?? [],
+  });
+  return context.with(parent, () => withSpan(name, work));
+}

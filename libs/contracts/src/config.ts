@@ -1,0 +1,218 @@
+import { z } from 'zod';
+import { PROCESSES, SERVICES, type ProcessName } from './processes.ts';
+
+/** Where a variable is read: a process, a deployment step, or the local stack of `npm start` and the tests. */
+export type ConfigReader = ProcessName | 'provisioner' | 'nats-config' | 'local-stack';
+
+export interface ConfigRow {
+  /** Checks and converts the text of the variable; its message says what would be right. */
+  readonly schema: z.ZodType;
+  /** The text used when the variable is not set; without one the variable is required. */
+  readonly default?: string;
+  /** Never shown, no default; `<NAME>_FILE` may name a file that holds it instead. */
+  readonly secret?: true;
+  readonly readBy: readonly ConfigReader[];
+  readonly summary: string;
+}
+
+const whole = (min: number, max: number, unit: string) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number of ${unit} from ${min} to ${max}`)
+    .transform(Number)
+    .refine(value => value >= min && value <= max, `must be a whole number of ${unit} from ${min} to ${max}`);
+
+const port = whole(0, 65_535, 'a port (0: any free one)').meta({ description: 'port' });
+
+const bytes32 = z
+  .string()
+  .refine(
+    text => isBase64Of32Bytes(text),
+    'must be 32 random bytes in base64, such as `openssl rand -base64 32` prints',
+  );
+
+function isBase64Of32Bytes(text: string): boolean {
+  return /^[A-Za-z0-9+/]{43}=$/.test(text);
+}
+
+const url = (protocols: string, example: string) =>
+  z.string().refine(text => {
+    const parsed = URL.parse(text);
+    return parsed !== null && new RegExp(`^(${protocols}):$`).test(parsed.protocol) && parsed.hostname !== '';
+  }, `must be a URL such as ${example}`);
+
+/** `id:base64,id:base64`: the first key encrypts, all of them decrypt. */
+const contentKeys = z
+  .string()
+  .transform(text =>
+    text.split(',').map(entry => {
+      const [id = '', ...rest] = entry.split(':');
+      return { id, key: rest.join(':') };
+    }),
+  )
+  .refine(
+    keys =>
+      keys.every(({ id, key }) => /^[A-Za-z0-9_-]{1,32}$/.test(id) && isBase64Of32Bytes(key)) &&
+      new Set(keys.map(({ id }) => id)).size === keys.length,
+    'must be a list such as 2026-11:<32 bytes in base64>,2026-05:<…>, each with an id of its own, the current key first',
+  );
+
+const EVERY_PROCESS = PROCESSES;
+const EVERY_SERVICE = SERVICES;
+
+/** Every environment variable there is. Read in one place, `loadConfig` of libs/service. */
+export const configRows = {
+  LOG_LEVEL: {
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    default: 'info',
+    readBy: [...EVERY_PROCESS, 'local-stack'],
+    summary: 'The least severe level that is logged.',
+  },
+  NATS_URL: {
+    schema: url('nats|tls', 'nats://127.0.0.1:4222'),
+    default: 'nats://127.0.0.1:4222',
+    readBy: [...EVERY_PROCESS, 'provisioner'],
+    summary: 'The NATS server. When it is set, `npm start` starts none of its own.',
+  },
+  NATS_USER: {
+    schema: z.string().min(1, 'must be the name of a NATS user'),
+    readBy: [...EVERY_PROCESS, 'provisioner'],
+    summary: 'The NATS user of this process; its rights follow from the contracts.',
+  },
+  NATS_PASSWORD: {
+    schema: z.string().min(1, 'must be the password of NATS_USER'),
+    secret: true,
+    readBy: [...EVERY_PROCESS, 'provisioner'],
+    summary: 'The password of that user.',
+  },
+  NATS_REPLICAS: {
+    schema: whole(1, 5, 'servers'),
+    default: '1',
+    readBy: ['provisioner'],
+    summary: 'How many NATS servers of a cluster keep the stream of facts.',
+  },
+  NATS_PASSWORDS_DIR: {
+    schema: z.string().min(1, 'must be a folder with one file per NATS user, named as the user, holding its password'),
+    readBy: ['nats-config'],
+    summary: 'Where the rendered NATS server config finds the passwords.',
+  },
+  REQUEST_TIMEOUT_MS: {
+    schema: whole(1, 60_000, 'milliseconds'),
+    default: '5000',
+    readBy: EVERY_PROCESS,
+    summary: 'How long a request waits for its reply before the caller gets UNAVAILABLE.',
+  },
+  OPS_HOST: {
+    schema: z.string().min(1, 'must be an address to listen on'),
+    default: '0.0.0.0',
+    readBy: EVERY_PROCESS,
+    summary: 'The address of the operations port.',
+  },
+  OPS_PORT: {
+    schema: port,
+    default: '9464',
+    readBy: EVERY_PROCESS,
+    summary: 'The operations port: /healthz, /readyz and /metrics.',
+  },
+  SHUTDOWN_TIMEOUT_MS: {
+    schema: whole(100, 60_000, 'milliseconds'),
+    default: '8000',
+    readBy: EVERY_PROCESS,
+    summary: 'The deadline of an orderly stop; what is not done by then is cut off.',
+  },
+  HOST: {
+    schema: z.string().min(1, 'must be an address to listen on'),
+    default: '0.0.0.0',
+    readBy: ['gateway'],
+    summary: 'The address that clients connect to.',
+  },
+  PORT: {
+    schema: port,
+    default: '5000',
+    readBy: ['gateway', 'local-stack'],
+    summary: 'The port that clients connect to; also serves /healthz and /readyz.',
+  },
+  JWT_SECRET: {
+    schema: z.string().refine(text => Buffer.byteLength(text) >= 32, 'must be at least 32 bytes'),
+    secret: true,
+    readBy: ['gateway', 'local-stack'],
+    summary: 'The HS256 key of access tokens. `npm start` makes one of its own when it is not set.',
+  },
+  MAX_MESSAGE_BYTES: {
+    schema: whole(1_024, 1_048_576, 'bytes'),
+    default: '65536',
+    readBy: ['gateway'],
+    summary: 'The largest packet of a client; a larger one closes the socket.',
+  },
+  DATABASE_URL: {
+    schema: url('postgres|postgresql', 'postgresql://user:password@127.0.0.1:5432/messaging'),
+    secret: true,
+    readBy: EVERY_SERVICE,
+    summary: "The service's own database. When it is set, `npm start` starts no PostgreSQL of its own.",
+  },
+  DATABASE_POOL_SIZE: {
+    schema: whole(1, 200, 'connections'),
+    default: '10',
+    readBy: EVERY_SERVICE,
+    summary: 'The most database connections of one process.',
+  },
+  OUTBOX_RETENTION_HOURS: {
+    schema: whole(24, 8_760, 'hours'),
+    default: '72',
+    readBy: EVERY_SERVICE,
+    summary: 'How long published outbox rows stay, so that the stream of facts can be replayed.',
+  },
+  CONTACT_POLICY: {
+    schema: z.enum(['care-team', 'open']),
+    default: 'care-team',
+    readBy: ['messaging-service', 'local-stack'],
+    summary: 'Who may talk to whom: a client and a therapist with a live care relationship, or anybody.',
+  },
+  CONTENT_KEYS: {
+    schema: contentKeys,
+    secret: true,
+    readBy: ['messaging-service'],
+    summary: 'The keys that encrypt message content at rest: `id:base64,…`, the current one first.',
+  },
+  BODY_HASH_KEY: {
+    schema: bytes32,
+    secret: true,
+    readBy: ['messaging-service'],
+    summary: 'The key of the hash by which a repeated clientMessageId is compared. Never change it.',
+  },
+  NATS_PORT: {
+    schema: port,
+    default: '4222',
+    readBy: ['local-stack'],
+    summary: "The port of the local stack's NATS server.",
+  },
+  POSTGRES_PORT: {
+    schema: port,
+    default: '5433',
+    readBy: ['local-stack'],
+    summary: "The port of the local stack's PostgreSQL.",
+  },
+  DATA_DIR: {
+    schema: z.string().min(1, 'must be a folder'),
+    default: '.local',
+    readBy: ['local-stack'],
+    summary: 'Where the local stack keeps its data and writes local.json.',
+  },
+  NATS_SERVER: {
+    schema: z.string(),
+    default: '',
+    readBy: ['local-stack'],
+    summary: 'The nats-server program to use; found or fetched when empty.',
+  },
+} as const satisfies Record<string, ConfigRow>;
+
+export type ConfigName = keyof typeof configRows;
+
+type ReadBy<R extends ConfigReader> = {
+  [N in ConfigName]: R extends (typeof configRows)[N]['readBy'][number] ? N : never;
+}[ConfigName];
+
+/** The checked configuration of a reader: exactly the variables whose row names it. */
+export type Config<R extends ConfigReader> = {
+  readonly [N in ReadBy<R>]: z.output<(typeof configRows)[N]['schema']>;
+};

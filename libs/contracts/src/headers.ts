@@ -1,0 +1,9 @@
+/** The names of the headers that travel on NATS messages. */
+export const HEADERS = {
+  /** On a delivery: the id of the socket to leave out. On a request: the id of the socket it came from. */
+  except: 'Rapport-Except',
+  socket: 'Rapport-Socket',
+  errorCode: 'Nats-Service-Error',
+  errorNumber: 'Nats-Service-Error-Code',
+  traceParent: 'traceparent',
+} as const;

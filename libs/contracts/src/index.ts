@@ -1,0 +1,51 @@
+export { configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from './config.ts';
+export {
+  AppError,
+  ERROR_CODES,
+  ErrorBody,
+  invalidPayload,
+  parseInput,
+  type Ack,
+  type AuthenticationReason,
+  type ErrorCode,
+  type ErrorDetail,
+} from './errors.ts';
+export { HEADERS } from './headers.ts';
+export { carriesHealthData, healthDataFields } from './health-data.ts';
+export { Actor, ROLES, type Role } from './identity.ts';
+export { Id, isId, Timestamp } from './ids.ts';
+export { MAX_CONTENT_CHARACTERS, type Message, type MessageSendInput } from './messaging.ts';
+export {
+  BUS_USERS,
+  inboxPrefix,
+  PROCESSES,
+  SERVICES,
+  type BusUser,
+  type ProcessName,
+  type ServiceName,
+} from './processes.ts';
+export { busRights, type Rights } from './rights.ts';
+export { durableName, factConsumers, FACTS_STREAM, type FactConsumer } from './stream.ts';
+export {
+  ANY_ID,
+  ANY_NAME,
+  buildSubject,
+  readSubject,
+  toSocketEvent,
+  type Recipient,
+  type Subject,
+} from './subjects.ts';
+export {
+  deliveries,
+  facts,
+  gatewayEvents,
+  isUserRequest,
+  userRequests,
+  type DeliveryName,
+  type DeliveryPayload,
+  type FactData,
+  type FactName,
+  type UserInput,
+  type UserOutput,
+  type UserRequestName,
+} from './table.ts';

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { healthData } from './health-data.ts';
+import { Id, Timestamp } from './ids.ts';
+import { ROLES } from './identity.ts';
+import type { DeliveryRow, FactRow, UserRequestRow } from './rows.ts';
+
+const MESSAGE_TYPES = ['TEXT', 'IMAGE', 'FILE', 'AUDIO', 'VIDEO'] as const;
+
+/** What a person reads in one go; a longer text is a document and belongs in an attachment. */
+export const MAX_CONTENT_CHARACTERS = 10_000;
+
+// PostgreSQL's text refuses NUL, and a lone surrogate cannot be encoded as UTF-8: both would be changed on the way.
+const Text = z
+  .string()
+  .refine(text => !text.includes('\0'), 'must not contain NUL')
+  .refine(text => text.isWellFormed(), 'must be well-formed Unicode');
+
+const atMost = (limit: number) => (text: string) => text.length <= limit || [...text].length <= limit;
+
+const Attachment = z
+  .object({
+    url: Text.max(2_048).pipe(z.url({ protocol: /^https$/, error: 'must be an https URL' })),
+    name: Text.min(1).max(255),
+    mimeType: Text.max(255).regex(/^[\w.+-]+\/[\w.+-]+$/, 'must be a media type such as image/png'),
+    size: z.int().nonnegative().meta({ description: 'Bytes.' }),
+  })
+  .meta({ id: 'Attachment' });
+
+export const MessageSendInput = z
+  .object({
+    recipientId: Id,
+    content: healthData(
+      Text.min(1, 'must not be empty')
+        .refine(atMost(MAX_CONTENT_CHARACTERS), `must be at most ${MAX_CONTENT_CHARACTERS} characters`)
+        .meta({ description: `1 to ${MAX_CONTENT_CHARACTERS} characters, not blank for TEXT, kept byte for byte.` }),
+    ),
+    messageType: z.enum(MESSAGE_TYPES).default('TEXT'),
+    clientMessageId: Id.optional().meta({
+      description: 'Makes the send idempotent for good: the same id with the same body returns the first message.',
+    }),
+    replyToId: Id.optional().meta({ description: 'A message of the same conversation.' }),
+    attachment: healthData(Attachment).optional(),
+  })
+  .superRefine((input, context) => {
+    if (input.messageType === 'TEXT' && input.content.trim() === '') {
+      context.addIssue({ code: 'custom', path: ['content'], message: 'must not be blank for TEXT' });
+    }
+    if (input.messageType !== 'TEXT' && !input.attachment) {
+      context.addIssue({ code: 'custom', path: ['attachment'], message: 'is required for every type but TEXT' });
+    }
+  })
+  .meta({ id: 'MessageSendInput', description: 'Every type but TEXT needs an attachment.' });
+export type MessageSendInput = z.infer<typeof MessageSendInput>;
+
+export const Message = z
+  .object({
+    id: Id,
+    senderId: Id,
+    content: healthData(z.string()),
+    createdAt: Timestamp,
+    messageType: z.enum(MESSAGE_TYPES),
+    recipientId: Id,
+    conversationId: Id,
+    seq: z.int().positive().meta({ description: 'Dense (1, 2, 3…) per conversation, in commit order.' }),
+    version: z.int().positive().meta({ description: "The conversation's change counter after this message." }),
+    previousVersion: z.int().nonnegative().meta({ description: 'The change counter before it.' }),
+    clientMessageId: Id.optional(),
+    replyToId: Id.optional(),
+    attachment: healthData(Attachment).optional(),
+  })
+  .meta({ id: 'Message' });
+export type Message = z.infer<typeof Message>;
+
+const TypingInput = z.object({ recipientId: Id, isTyping: z.boolean() });
+
+const Nothing = z.object({});
+
+export const messagingRequests = {
+  'message:send': {
+    summary: 'Sends a message to another user.',
+    input: MessageSendInput,
+    output: Message,
+    roles: ROLES,
+    answeredBy: 'messaging-service',
+    ordered: true,
+  },
+  'message:typing': {
+    summary: 'Tells another user that the caller is typing, or has stopped.',
+    input: TypingInput,
+    output: Nothing,
+    roles: ROLES,
+    answeredBy: 'messaging-service',
+    ordered: true,
+  },
+} as const satisfies Record<string, UserRequestRow>;
+
+export const messagingDeliveries = {
+  'message:received': {
+    summary: 'A new message for this user.',
+    payload: Message,
+    publishedBy: 'messaging-service',
+    to: ['user'],
+  },
+  'message:sent': {
+    summary: 'A message that this user sent from another of their sockets.',
+    payload: Message,
+    publishedBy: 'messaging-service',
+    to: ['user'],
+  },
+  'user:typing': {
+    summary: 'Somebody is typing to this user, or has stopped.',
+    payload: z.object({ userId: Id, isTyping: z.boolean() }),
+    publishedBy: 'messaging-service',
+    to: ['user'],
+  },
+} as const satisfies Record<string, DeliveryRow>;
+
+export const messagingFacts = {
+  'message.sent': {
+    summary: 'A message was committed.',
+    data: z.object({
+      messageId: Id,
+      conversationId: Id,
+      senderId: Id,
+      recipientId: Id,
+      messageType: z.enum(MESSAGE_TYPES),
+      seq: z.int().positive(),
+      version: z.int().positive(),
+      createdAt: Timestamp,
+    }),
+    publishedBy: 'messaging-service',
+    consumedBy: [],
+  },
+} as const satisfies Record<string, FactRow>;

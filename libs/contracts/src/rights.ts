@@ -1,0 +1,136 @@
+import { carriesHealthData } from './health-data.ts';
+import { BUS_USERS, inboxPrefix, type BusUser, type ServiceName } from './processes.ts';
+import { FACTS_STREAM, factConsumers, type FactConsumer } from './stream.ts';
+import { ANY_ID, ANY_NAME, buildSubject, type Recipient } from './subjects.ts';
+import { deliveries, facts, userRequests, type DeliveryName, type FactName, type UserRequestName } from './table.ts';
+
+/** What a NATS user may publish and subscribe to: that and nothing else. `subject queue` grants one queue group. */
+export interface Rights {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+/** The rights of every NATS user, as they follow from the table. */
+export function busRights(consumers: readonly FactConsumer[] = factConsumers()): Record<BusUser, Rights> {
+  const rights = (user: BusUser): Rights => {
+    switch (user) {
+      case 'gateway':
+        return gatewayRights();
+      case 'provisioner':
+        return provisionerRights();
+      case 'back-office':
+        return {
+          publish: [buildSubject({ family: 'request', caller: 'service', name: ANY_NAME })],
+          subscribe: [inboxOf(user)],
+        };
+      case 'ops':
+        return { publish: OBSERVER_REQUESTS, subscribe: [...contentFreeSubjects(), ADVISORIES, inboxOf(user)] };
+      case 'developer':
+        return { publish: OBSERVER_REQUESTS, subscribe: ['>'] };
+      default:
+        return serviceRights(
+          user,
+          consumers.filter(consumer => consumer.service === user),
+        );
+    }
+  };
+  return Object.fromEntries(BUS_USERS.map(user => [user, rights(user)])) as Record<BusUser, Rights>;
+}
+
+const inboxOf = (user: BusUser): string => `${inboxPrefix(user)}.>`;
+
+const ADVISORIES = '$JS.EVENT.ADVISORY.>';
+
+const DISCOVERY = ['PING', 'INFO', 'STATS'] as const;
+
+/** What `nats micro` and `nats stream`/`consumer` ask to show what is there, and nothing that changes it. */
+const OBSERVER_REQUESTS: readonly string[] = [
+  ...DISCOVERY.flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.>`]),
+  '$JS.API.INFO',
+  '$JS.API.STREAM.NAMES',
+  '$JS.API.STREAM.LIST',
+  '$JS.API.STREAM.INFO.*',
+  `$JS.API.STREAM.MSG.GET.${FACTS_STREAM}`,
+  '$JS.API.CONSUMER.NAMES.*',
+  '$JS.API.CONSUMER.LIST.*',
+  '$JS.API.CONSUMER.INFO.*.*',
+];
+
+function gatewayRights(): Rights {
+  return {
+    publish: (Object.keys(userRequests) as UserRequestName[]).map(name =>
+      buildSubject({ family: 'request', caller: 'user', name }),
+    ),
+    subscribe: [
+      ...everyRecipient().map(to => buildSubject({ family: 'delivery', to, name: ANY_NAME })),
+      inboxOf('gateway'),
+    ],
+  };
+}
+
+function serviceRights(service: ServiceName, consumers: readonly FactConsumer[]): Rights {
+  const answered = (Object.keys(userRequests) as UserRequestName[]).filter(
+    name => userRequests[name].answeredBy === service,
+  );
+  const delivered = (Object.keys(deliveries) as DeliveryName[]).filter(
+    name => deliveries[name].publishedBy === service,
+  );
+  const published = (Object.keys(facts) as FactName[]).filter(name => facts[name].publishedBy === service);
+  return {
+    publish: [
+      ...delivered.flatMap(name =>
+        deliveries[name].to.map(kind => buildSubject({ family: 'delivery', to: anyOf(kind), name })),
+      ),
+      ...published.map(name => buildSubject({ family: 'fact', name })),
+      // Replies are granted prefix by prefix: with `allow_responses` a caller could have the service
+      // publish its answer to a subject of the caller's choice.
+      ...BUS_USERS.filter(user => ASKS_SERVICES.includes(user)).map(inboxOf),
+      ...consumers.flatMap(({ durable }) => [
+        `$JS.API.CONSUMER.INFO.${FACTS_STREAM}.${durable}`,
+        `$JS.API.CONSUMER.MSG.NEXT.${FACTS_STREAM}.${durable}`,
+        `$JS.ACK.${FACTS_STREAM}.${durable}.>`,
+      ]),
+    ],
+    subscribe: [
+      ...answered.map(name => `${buildSubject({ family: 'request', caller: 'user', name })} ${service}`),
+      ...DISCOVERY.flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.${service}`, `$SRV.${verb}.${service}.*`]),
+      inboxOf(service),
+    ],
+  };
+}
+
+const ASKS_SERVICES: readonly BusUser[] = ['gateway', 'back-office', 'ops', 'developer'];
+
+function provisionerRights(): Rights {
+  return {
+    publish: [
+      '$JS.API.INFO',
+      ...['CREATE', 'UPDATE', 'INFO'].map(verb => `$JS.API.STREAM.${verb}.${FACTS_STREAM}`),
+      `$JS.API.CONSUMER.INFO.${FACTS_STREAM}.*`,
+      `$JS.API.CONSUMER.DURABLE.CREATE.${FACTS_STREAM}.*`,
+      `$JS.API.CONSUMER.CREATE.${FACTS_STREAM}.>`,
+    ],
+    subscribe: [inboxOf('provisioner')],
+  };
+}
+
+/** What operations may watch: facts, control, and the deliveries without a field that is health data. */
+function contentFreeSubjects(): string[] {
+  const bare = (Object.keys(deliveries) as DeliveryName[]).filter(name => !carriesHealthData(deliveries[name].payload));
+  return [
+    buildSubject({ family: 'fact', name: ANY_NAME }),
+    buildSubject({ family: 'control', name: ANY_NAME }),
+    ...bare.flatMap(name =>
+      deliveries[name].to.map(kind => buildSubject({ family: 'delivery', to: anyOf(kind), name })),
+    ),
+  ];
+}
+
+function everyRecipient(): Recipient<typeof ANY_ID>[] {
+  return [anyOf('user'), anyOf('therapist'), anyOf('all')];
+}
+
+function anyOf(kind: 'user' | 'therapist' | 'all'): Recipient<typeof ANY_ID> {
+  if (kind === 'all') return 'all';
+  return kind === 'user' ? { user: ANY_ID } : { therapist: ANY_ID };
+}

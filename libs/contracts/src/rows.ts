@@ -1,0 +1,37 @@
+import type { z } from 'zod';
+import type { Role } from './identity.ts';
+import type { ServiceName } from './processes.ts';
+
+/** A client → server event, which the gateway turns into a request to the service that answers it. */
+export interface UserRequestRow {
+  readonly summary: string;
+  readonly input: z.ZodType;
+  readonly output: z.ZodType;
+  readonly roles: readonly Role[];
+  readonly answeredBy: ServiceName;
+  /** Requests of one socket reach the service one after the other, in the order the socket sent them. */
+  readonly ordered: boolean;
+}
+
+/** A server → client event that a service publishes and a gateway passes on byte for byte. */
+export interface DeliveryRow {
+  readonly summary: string;
+  readonly payload: z.ZodType;
+  readonly publishedBy: ServiceName;
+  readonly to: readonly ('user' | 'therapist' | 'all')[];
+}
+
+/** A server → client event of the gateway itself. */
+export interface GatewayEventRow {
+  readonly summary: string;
+  readonly payload: z.ZodType;
+}
+
+/** Something that has been committed: ids, numbers and states, never content, names or addresses. */
+export interface FactRow {
+  readonly summary: string;
+  readonly data: z.ZodType;
+  readonly publishedBy: ServiceName;
+  /** Each gets a durable consumer of its own. */
+  readonly consumedBy: readonly ServiceName[];
+}

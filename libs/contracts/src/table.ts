@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { ErrorBody, AUTHENTICATION_REASONS } from './errors.ts';
+import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
+import type { DeliveryRow, FactRow, GatewayEventRow, UserRequestRow } from './rows.ts';
+
+// The table: one row per event. The gateway's dispatch, the services' types, the NATS rights of each
+// process, log redaction and the AsyncAPI document all follow from it. A new event is a new row here
+// and a use case in the service that answers it.
+
+/** Client → server. */
+export const userRequests = { ...messagingRequests } as const satisfies Record<string, UserRequestRow>;
+
+/** Service → client, through a gateway. */
+export const deliveries = { ...messagingDeliveries } as const satisfies Record<string, DeliveryRow>;
+
+/** Gateway → client. */
+export const gatewayEvents = {
+  error: {
+    summary: 'A failure of an event that was sent without an ack callback, or of the connection itself.',
+    payload: ErrorBody.extend({
+      reason: z.enum(AUTHENTICATION_REASONS).optional(),
+      event: z.string().optional().meta({ description: 'The event that failed.' }),
+    }),
+  },
+} as const satisfies Record<string, GatewayEventRow>;
+
+/** Service → services, through the stream of facts. */
+export const facts = { ...messagingFacts } as const satisfies Record<string, FactRow>;
+
+export type UserRequestName = keyof typeof userRequests;
+export type UserInput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['input']>;
+export type UserOutput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['output']>;
+
+export type DeliveryName = keyof typeof deliveries;
+export type DeliveryPayload<N extends DeliveryName> = z.output<(typeof deliveries)[N]['payload']>;
+
+export type FactName = keyof typeof facts;
+export type FactData<N extends FactName> = z.output<(typeof facts)[N]['data']>;
+
+export function isUserRequest(event: string): event is UserRequestName {
+  return Object.hasOwn(userRequests, event);
+}

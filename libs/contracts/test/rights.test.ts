@@ -1,0 +1,175 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  BUS_USERS,
+  busRights,
+  carriesHealthData,
+  deliveries,
+  factConsumers,
+  inboxPrefix,
+  userRequests,
+  type DeliveryName,
+  type FactConsumer,
+  type ServiceName,
+  type UserRequestName,
+} from '@rapport/contracts';
+
+const CONSUMER: FactConsumer = { durable: 'd', fact: 'message.sent', service: 'messaging-service' };
+
+/** In the order of the table. */
+const contentFree = ['user:typing'];
+
+const rights = busRights();
+const everybody = BUS_USERS.map(user => [user, rights[user]] as const);
+
+describe('what each user may do, word for word', () => {
+  test('the gateway asks for users and hears what is delivered', () => {
+    expect(rights.gateway).toEqual({
+      publish: Object.keys(userRequests).map(event => `rpc.v1.user.${event.replace(':', '.')}`),
+      subscribe: ['deliver.v1.user.*.>', 'deliver.v1.therapist.*.>', 'deliver.v1.all.>', '_INBOX_gateway.>'],
+    });
+  });
+
+  test('the messaging service answers in its queue group, delivers, and publishes its facts', () => {
+    expect(rights['messaging-service'].publish).toEqual([
+      ...deliveriesOf('messaging-service'),
+      'event.v1.message.sent',
+      '_INBOX_gateway.>',
+      '_INBOX_back-office.>',
+      '_INBOX_ops.>',
+      '_INBOX.>',
+    ]);
+    expect(rights['messaging-service'].subscribe).toEqual([
+      ...requestsOf('messaging-service').map(subject => `${subject} messaging-service`),
+      ...['PING', 'INFO', 'STATS'].flatMap(verb => [
+        `$SRV.${verb}`,
+        `$SRV.${verb}.messaging-service`,
+        `$SRV.${verb}.messaging-service.*`,
+      ]),
+      '_INBOX_messaging-service.>',
+    ]);
+  });
+
+  test('the provisioner makes the stream of facts and its consumers, and removes nothing', () => {
+    expect(rights.provisioner).toEqual({
+      publish: [
+        '$JS.API.INFO',
+        '$JS.API.STREAM.CREATE.EVENTS',
+        '$JS.API.STREAM.UPDATE.EVENTS',
+        '$JS.API.STREAM.INFO.EVENTS',
+        '$JS.API.CONSUMER.INFO.EVENTS.*',
+        '$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.*',
+        '$JS.API.CONSUMER.CREATE.EVENTS.>',
+      ],
+      subscribe: ['_INBOX_provisioner.>'],
+    });
+  });
+
+  test('the back office makes requests as a service', () => {
+    expect(rights['back-office']).toEqual({ publish: ['rpc.v1.service.>'], subscribe: ['_INBOX_back-office.>'] });
+  });
+
+  test('operations watch what carries no content', () => {
+    expect(rights.ops.subscribe).toEqual([
+      'event.v1.>',
+      'control.v1.>',
+      ...contentFree.map(event => `deliver.v1.user.*.${event.replace(':', '.')}`),
+      '$JS.EVENT.ADVISORY.>',
+      '_INBOX_ops.>',
+    ]);
+  });
+
+  test('the developer watches everything, and like operations asks without changing anything', () => {
+    expect(rights.developer.subscribe).toEqual(['>']);
+    expect(rights.developer.publish).toEqual(rights.ops.publish);
+    for (const subject of rights.ops.publish) {
+      expect(subject).toMatch(
+        /^(\$SRV\.(PING|INFO|STATS)(\.>)?|\$JS\.API\.(INFO|STREAM\.(NAMES|LIST|INFO\.\*|MSG\.GET\.EVENTS)|CONSUMER\.(NAMES\.\*|LIST\.\*|INFO\.\*\.\*)))$/,
+      );
+    }
+  });
+});
+
+describe('what holds for every user', () => {
+  test('nobody but the gateway may make a request for a user', () => {
+    const ask = everybody.filter(([, { publish }]) => publish.some(pattern => overlaps(pattern, 'rpc.v1.user.>')));
+
+    expect(ask.map(([user]) => user)).toEqual(['gateway']);
+  });
+
+  test('nobody but the back office may make a request as a service', () => {
+    const ask = everybody.filter(([, { publish }]) => publish.some(pattern => overlaps(pattern, 'rpc.v1.service.>')));
+
+    expect(ask.map(([user]) => user)).toEqual(['back-office']);
+  });
+
+  test('operations may not watch any subject whose payload carries health data, and no request', () => {
+    const withContent = [
+      ...Object.keys(userRequests).map(event => `rpc.v1.user.${event.replace(':', '.')}`),
+      ...(Object.keys(deliveries) as DeliveryName[])
+        .filter(event => carriesHealthData(deliveries[event].payload))
+        .flatMap(event => ['user.*', 'therapist.*', 'all'].map(to => `deliver.v1.${to}.${event.replace(':', '.')}`)),
+      'rpc.v1.service.>',
+    ];
+
+    expect(withContent).toContain('deliver.v1.user.*.message.received');
+    for (const subject of withContent) {
+      expect(rights.ops.subscribe.filter(pattern => overlaps(pattern, subject))).toEqual([]);
+    }
+  });
+
+  test.each(everybody)('%s hears its own inbox, and only the developer those of others', (user, { subscribe }) => {
+    expect(subscribe.some(pattern => overlaps(pattern, `${inboxPrefix(user)}.a`))).toBe(true);
+    if (user === 'developer') return;
+    for (const other of BUS_USERS.filter(name => name !== user)) {
+      expect(subscribe.filter(pattern => overlaps(pattern, `${inboxPrefix(other)}.>`))).toEqual([]);
+    }
+  });
+
+  test.each(everybody)('%s may not remove or change what is stored', (_, { publish }) => {
+    for (const verb of ['DELETE', 'PURGE', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE']) {
+      expect(publish.filter(pattern => overlaps(pattern, `$JS.API.STREAM.${verb}.EVENTS`))).toEqual([]);
+    }
+    expect(publish.filter(pattern => overlaps(pattern, '$JS.API.CONSUMER.DELETE.EVENTS.*'))).toEqual([]);
+    expect(publish.filter(pattern => overlaps(pattern, '$SYS.>'))).toEqual([]);
+  });
+});
+
+test('a durable consumer gives its service the right to fetch and acknowledge, and nobody else anything', () => {
+  const withConsumer = busRights([CONSUMER]);
+
+  expect(withConsumer['messaging-service'].publish).toEqual([
+    ...busRights([])['messaging-service'].publish,
+    '$JS.API.CONSUMER.INFO.EVENTS.d',
+    '$JS.API.CONSUMER.MSG.NEXT.EVENTS.d',
+    '$JS.ACK.EVENTS.d.>',
+  ]);
+  for (const user of BUS_USERS.filter(name => name !== 'messaging-service')) {
+    expect(withConsumer[user]).toEqual(busRights([])[user]);
+  }
+  expect(rights).toEqual(busRights(factConsumers()));
+});
+
+function requestsOf(service: ServiceName): string[] {
+  const events = Object.keys(userRequests) as UserRequestName[];
+  return events
+    .filter(event => userRequests[event].answeredBy === service)
+    .map(event => `rpc.v1.user.${event.replace(':', '.')}`);
+}
+
+function deliveriesOf(service: ServiceName): string[] {
+  return (Object.keys(deliveries) as DeliveryName[])
+    .filter(event => deliveries[event].publishedBy === service)
+    .flatMap(event => deliveries[event].to.map(to => `deliver.v1.${to}.*.${event.replace(':', '.')}`));
+}
+
+/** Whether some subject matches both patterns. */
+function overlaps(granted: string, wanted: string): boolean {
+  const [left, right] = [granted, wanted].map(pattern => pattern.split(' ')[0]?.split('.') ?? []);
+  if (!left || !right) return false;
+  for (const [index, token] of left.entries()) {
+    const other = right[index];
+    if (token === '>' || other === '>') return other !== undefined;
+    if (other === undefined || (token !== '*' && other !== '*' && token !== other)) return false;
+  }
+  return left.length === right.length;
+}

@@ -1,0 +1,134 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM, type MigrationObject, type Options } from '@mikro-orm/postgresql';
+import { AppError } from '@rapport/contracts';
+import { types, type CustomTypesConfig, type Pool, type PoolClient } from 'pg';
+import type { Logger } from 'pino';
+
+/** What a service's database is made of. */
+export interface DatabaseDefinition {
+  readonly entities: NonNullable<Options['entities']>;
+  /** Oldest first. A migration is never changed once it has run anywhere. */
+  readonly migrations: readonly MigrationObject[];
+}
+
+interface DatabaseOptions {
+  url: string;
+  poolSize: number;
+  definition: DatabaseDefinition;
+}
+
+/** No statement of a request takes this long unless something is wrong; the caller has gone by then. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+const CONNECTION_TIMEOUT_MS = 3_000;
+/** PostgreSQL's advisory locks are numbers; this one is held while migrations run. */
+const MIGRATION_LOCK = 7_271_001;
+
+/**
+ * For a statement of our own that reads times: the ORM has the connection leave them as text, to parse
+ * them itself. With these types they are a `Date`.
+ */
+export const asDates: CustomTypesConfig = types;
+
+/** A set of connections to the service's database. */
+export interface Database {
+  readonly orm: MikroORM;
+  /** For the statements of the hot path, which the ORM would make ten times as expensive. */
+  readonly pool: Pool;
+}
+
+/** Connects to the database. @throws when it cannot be reached or does not let the user in */
+export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
+  const orm = await MikroORM.init(ormOptions(options, STATEMENT_TIMEOUT_MS));
+  const pool = await orm.em.getConnection().getNativeClient();
+  await pool.query('select 1');
+  return { orm, pool };
+}
+
+/**
+ * A service on an older schema than it was written for would fail in the middle of its work.
+ * A newer schema is fine: that is how a replica one version behind keeps working.
+ * @throws Error that says what to run
+ */
+export async function assertMigrated(orm: MikroORM): Promise<void> {
+  const pending = await orm.migrator.getPending();
+  if (pending.length === 0) return;
+  const names = pending.map(({ name }) => name).join(', ');
+  throw new Error(`the database schema is older than this service (missing: ${names}); run npm run migrate`);
+}
+
+/** Brings the schema up to date. Two at once take turns. */
+export async function migrate(options: DatabaseOptions, log: Logger): Promise<void> {
+  const orm = await MikroORM.init(ormOptions(options, 0));
+  try {
+    const pool = await orm.em.getConnection().getNativeClient();
+    const turn = await pool.connect();
+    try {
+      await turn.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      const done = await orm.migrator.up();
+      log.info({ migrations: done.map(({ name }) => name) }, 'the database schema is up to date');
+    } finally {
+      turn.release(true);
+    }
+  } finally {
+    await orm.close(true);
+  }
+}
+
+/**
+ * Runs `work` on one connection in one transaction.
+ * @throws AppError `UNAVAILABLE` when the database is not there; whether it committed is then unknown
+ */
+export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  let client: PoolClient;
+  try {
+    client = await pool.connect();
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+  // A connection that cannot roll back is thrown away.
+  let broken = false;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => (broken = true));
+    throw asUnavailable(error);
+  } finally {
+    client.release(broken);
+  }
+}
+
+// Class 08: connection exceptions. 57P0x: the server is stopping, crashed or starting. 53300: too many
+// connections. 57014: the statement took longer than it may.
+const UNAVAILABLE_STATES = /^(08...|57P0.|53300|57014|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT)$/;
+// What pg says, without a code, when a connection ends under a query or none becomes free in time.
+const UNAVAILABLE_MESSAGES = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered)/;
+const RETRY_AFTER_MS = 1_000;
+
+function asUnavailable(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof AppError) return error;
+  const code = 'code' in error ? String(error.code) : '';
+  if (!UNAVAILABLE_STATES.test(code) && !UNAVAILABLE_MESSAGES.test(error.message)) return error;
+  return new AppError('UNAVAILABLE', 'the database is not reachable', { retryAfterMs: RETRY_AFTER_MS, cause: error });
+}
+
+function ormOptions({ url, poolSize, definition }: DatabaseOptions, statementTimeoutMs: number): Options {
+  return {
+    clientUrl: url,
+    entities: definition.entities,
+    extensions: [Migrator],
+    migrations: {
+      migrationsList: [...definition.migrations],
+      tableName: 'migrations',
+      snapshot: false,
+      transactional: true,
+    },
+    pool: { max: poolSize },
+    driverOptions: { statement_timeout: statementTimeoutMs, connectionTimeoutMillis: CONNECTION_TIMEOUT_MS },
+    // Its log lines quote the values of a query.
+    debug: false,
+    logger: () => undefined,
+  };
+}

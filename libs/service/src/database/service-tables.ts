@@ -1,0 +1,32 @@
+import { Migration } from '@mikro-orm/migrations';
+import type { MigrationObject } from '@mikro-orm/postgresql';
+
+/**
+ * The tables that every service has beside its own. The outbox is partitioned by UTC day, so that what
+ * is past its retention goes with its partition instead of row by row; `outbox-partitions.ts` makes them.
+ */
+class ServiceTables extends Migration {
+  override up(): void {
+    this.addSql(`
+      create table outbox (
+        id uuid not null,
+        created_at timestamptz(3) not null,
+        fact text not null,
+        data jsonb not null,
+        except_socket text,
+        published_at timestamptz,
+        primary key (created_at, id)
+      ) partition by range (created_at)`);
+    this.addSql('create index outbox_unpublished on outbox (created_at) where published_at is null');
+    this.addSql(`
+      create table consumed_event (
+        consumer text not null,
+        event_id text not null,
+        consumed_at timestamptz not null default now(),
+        primary key (consumer, event_id)
+      )`);
+    this.addSql('create index consumed_event_age on consumed_event (consumed_at)');
+  }
+}
+
+export const serviceTables: MigrationObject = { name: '2026-11-23-service-tables', class: ServiceTables };

@@ -1,0 +1,76 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import { freePort, type Nats, type Postgres } from '@rapport/local-stack';
+import { newDatabase, runningNats, runningPostgres, START_TIMEOUT_MS, temporaryFolder, until } from './kit.ts';
+import { runningService, serviceEnvironment } from './service-process.ts';
+import { runChild, type Child } from './child.ts';
+
+let nats: Nats;
+let postgres: Postgres;
+let child: Child;
+let url: string;
+const dir = temporaryFolder();
+
+beforeAll(async () => {
+  [nats, postgres] = await Promise.all([runningNats({ dir }), runningPostgres({ dir })]);
+  ({ child, url } = await runningService(serviceEnvironment(nats, await newDatabase(postgres))));
+}, START_TIMEOUT_MS);
+
+async function readiness(): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(`${url}/readyz`);
+  return { status: response.status, body: await response.json() };
+}
+
+const READY = { status: 200, body: { status: 'ok', checks: { started: 'ok', nats: 'ok', database: 'ok' } } };
+const isReady = async (): Promise<boolean> => (await readiness()).status === 200;
+
+async function expectAlive(): Promise<void> {
+  const response = await fetch(`${url}/healthz`);
+  expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
+  expect(child.process.exitCode).toBeNull();
+}
+
+test('a process that has started is ready and alive', async () => {
+  expect(await readiness()).toEqual(READY);
+  await expectAlive();
+});
+
+test('without NATS it is alive and not ready, and ready again by itself when NATS is back', async () => {
+  await nats.process.stop();
+  await until(async () => !(await isReady()));
+  expect(await readiness()).toEqual({
+    status: 503,
+    body: { status: 'unavailable', checks: { started: 'ok', nats: 'failing', database: 'ok' } },
+  });
+  await expectAlive();
+  nats = await runningNats({ dir, port: nats.port });
+  await until(isReady);
+  expect(await readiness()).toEqual(READY);
+});
+
+test('without PostgreSQL it is alive and not ready, and ready again by itself when PostgreSQL is back', async () => {
+  await postgres.process.stop();
+  await until(async () => !(await isReady()));
+  expect(await readiness()).toEqual({
+    status: 503,
+    body: { status: 'unavailable', checks: { started: 'ok', nats: 'ok', database: 'failing' } },
+  });
+  await expectAlive();
+  postgres = await runningPostgres({ dir, port: postgres.port });
+  await until(isReady);
+  expect(await readiness()).toEqual(READY);
+});
+
+test('a process that has not got through its start yet is alive and not ready', async () => {
+  const port = await freePort();
+  const nowhere = { ...serviceEnvironment(nats, postgres.url), NATS_URL: 'nats://127.0.0.1:1', OPS_PORT: `${port}` };
+  const waiting = `http://127.0.0.1:${port}`;
+  await runChild('messaging-service/src/main.ts', nowhere).logged('NATS is not reachable, trying again');
+  const [alive, ready] = await Promise.all(['healthz', 'readyz'].map(path => fetch(`${waiting}/${path}`)));
+  expect([alive?.status, ready?.status]).toEqual([200, 503]);
+});
+
+test('the operations port shows nothing else, and does not say what serves it', async () => {
+  const response = await fetch(`${url}/`);
+  expect(response.status).toBe(404);
+  expect(response.headers.get('x-powered-by')).toBeNull();
+});

@@ -1,0 +1,125 @@
+import { beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Bus } from '@rapport/bus';
+import type { Postgres } from '@rapport/local-stack';
+import type { Pool } from 'pg';
+import { makeOutboxPartitions } from '../src/database/outbox-partitions.ts';
+import type { OutboxRow } from '../src/database/outbox.ts';
+import { factAt, insertRows, migratedDatabase, unpublished } from './database-kit.ts';
+import { atEnd, busAs, runningNats, runningPostgres, START_TIMEOUT_MS, storedFacts, until } from './kit.ts';
+import { runningOutbox } from './outbox-kit.ts';
+
+// Rows are given an age at which the sweeper takes them at once.
+const MINUTE_MS = 60_000;
+const aged = (count: number, minutes = 1): OutboxRow<'message.sent'>[] =>
+  Array.from({ length: count }, (_, index) => factAt(new Date(Date.now() - minutes * MINUTE_MS + index)));
+
+let postgres: Postgres;
+let service: Bus;
+let developer: Bus;
+let pool: Pool;
+
+beforeAll(async () => {
+  const nats = await runningNats();
+  postgres = await runningPostgres();
+  service = await busAs(nats, 'messaging-service');
+  developer = await busAs(nats, 'developer');
+}, START_TIMEOUT_MS);
+
+beforeEach(async () => {
+  ({ pool } = await migratedDatabase(postgres));
+  await makeOutboxPartitions(pool, new Date());
+});
+
+const factIds = async (): Promise<string[]> => (await storedFacts(developer)).map(({ id }) => id);
+
+test('a row that is published right after the commit is in the stream, is marked, and is not delivered again', async () => {
+  const swept: string[] = [];
+  const row = factAt(new Date());
+  await insertRows(pool, [row]);
+  const outbox = await runningOutbox(service, pool, ({ id }) => Promise.resolve(void swept.push(id)));
+  outbox.publish(row);
+  await until(async () => (await unpublished(pool)).length === 0);
+  expect(await storedFacts(developer)).toContainEqual({ id: row.id, data: row.data });
+  expect(swept).toEqual([]);
+});
+
+test('a row that a crash left behind is delivered, published under its id, and marked', async () => {
+  const row = factAt(new Date(Date.now() - MINUTE_MS), 'socket-1');
+  await insertRows(pool, [row]);
+  const swept: OutboxRow[] = [];
+  await runningOutbox(service, pool, left => Promise.resolve(void swept.push(left)));
+  await until(async () => (await unpublished(pool)).length === 0);
+  expect(swept).toEqual([row]);
+  expect((await storedFacts(developer)).filter(({ id }) => id === row.id)).toEqual([{ id: row.id, data: row.data }]);
+});
+
+test('a row that is younger than its own process needs is left alone', async () => {
+  const [young, old] = [factAt(new Date(Date.now() + MINUTE_MS)), factAt(new Date(Date.now() - MINUTE_MS))];
+  await insertRows(pool, [young]);
+  const swept: string[] = [];
+  await runningOutbox(service, pool, ({ id }) => Promise.resolve(void swept.push(id)));
+  await insertRows(pool, [old]);
+  await until(async () => !(await unpublished(pool)).includes(old.id));
+  expect(swept).toEqual([old.id]);
+  expect(await unpublished(pool)).toEqual([young.id]);
+});
+
+test('what is under way when the process stops is published and marked before the stop ends', async () => {
+  const rows = aged(50, 0);
+  await insertRows(pool, rows);
+  const outbox = await runningOutbox(service, pool);
+  for (const row of rows) outbox.publish(row);
+  await outbox.stop();
+  expect(await unpublished(pool)).toEqual([]);
+  expect(await factIds()).toEqual(expect.arrayContaining(rows.map(({ id }) => id)));
+});
+
+test('a row whose delivery cannot be rebuilt is logged, stays, and holds up no other', async () => {
+  const rows = aged(3);
+  const poison = rows[0]!;
+  await insertRows(pool, rows);
+  const { lines } = await runningOutbox(service, pool, ({ id }) =>
+    id === poison.id ? Promise.reject(new Error('the key is not configured')) : Promise.resolve(),
+  );
+  await until(async () => (await unpublished(pool)).length === 1);
+  expect(await unpublished(pool)).toEqual([poison.id]);
+  expect(await factIds()).toEqual(expect.arrayContaining(rows.slice(1).map(({ id }) => id)));
+  expect(lines.join('')).toContain(poison.id);
+});
+
+test('more rows than a batch that cannot be rebuilt hold up no other either', async () => {
+  const poison = new Set((await leave(aged(250, 2))).map(({ id }) => id));
+  const [good] = await leave(aged(1));
+  await runningOutbox(service, pool, ({ id }) =>
+    poison.has(id) ? Promise.reject(new Error('the key is not configured')) : Promise.resolve(),
+  );
+  await until(async () => !(await unpublished(pool)).includes(good!.id));
+  expect(await unpublished(pool)).toHaveLength(250);
+});
+
+test('two replicas never sweep the same row at the same time', async () => {
+  const gate = Promise.withResolvers<void>();
+  const swept: string[] = [];
+  const firstBatch = await leave(aged(20, 3));
+  const redeliver = async ({ id }: OutboxRow): Promise<void> => {
+    swept.push(id);
+    if (id === firstBatch[0]!.id) await gate.promise;
+  };
+  await Promise.all([runningOutbox(service, pool, redeliver), runningOutbox(service, pool, redeliver)]);
+  // Before the outboxes are stopped, whatever comes of the test.
+  atEnd(gate.resolve);
+  await until(() => swept.length === 1);
+  // One replica now holds the batch. A row that is swept after this can only have been swept by the other,
+  // which takes the oldest rows first: it has passed over all that are held.
+  const [barrier] = await leave(aged(1, 1));
+  await until(async () => !(await unpublished(pool)).includes(barrier!.id));
+  expect(swept).toEqual([firstBatch[0]!.id, barrier!.id]);
+  gate.resolve();
+  await until(async () => (await unpublished(pool)).length === 0);
+  expect(swept.toSorted()).toEqual([...firstBatch, barrier!].map(({ id }) => id).toSorted());
+});
+
+async function leave<Row extends OutboxRow>(rows: Row[]): Promise<Row[]> {
+  await insertRows(pool, rows);
+  return rows;
+}

@@ -1,0 +1,24 @@
+import { deliver, type Bus } from '@rapport/bus';
+import type { Message } from '@rapport/contracts';
+import type { Database, OutboxRow } from '@rapport/service/database';
+import { MessageEntity, toMessage } from './message.ts';
+import type { Seal } from './seal.ts';
+
+/** @param exceptSocket the socket that sent the message: it has it in its ack */
+export type DeliverMessage = (message: Message, exceptSocket: string | undefined) => void;
+
+/** Sends a message to the recipient's sockets and to the sender's other ones. */
+export function createDeliverMessage(bus: Bus): DeliverMessage {
+  return (message, exceptSocket) => {
+    deliver(bus, { user: message.recipientId }, 'message:received', message);
+    deliver(bus, { user: message.senderId }, 'message:sent', message, { except: exceptSocket });
+  };
+}
+
+/** Does the same from what the database has, for a fact that was left over. */
+export function createRedeliverMessage(options: { orm: Database['orm']; seal: Seal; deliverMessage: DeliverMessage }) {
+  return async (row: OutboxRow<'message.sent'>): Promise<void> => {
+    const message = await options.orm.em.fork().findOneOrFail(MessageEntity, { id: row.data.messageId });
+    options.deliverMessage(toMessage(message, options.seal), row.exceptSocket);
+  };
+}

@@ -1,0 +1,4 @@
+import { runProcess } from '@rapport/service';
+import { startMessagingService } from './service.ts';
+
+runProcess('messaging-service', startMessagingService);

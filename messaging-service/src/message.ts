@@ -1,0 +1,61 @@
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
+import type { Message, MessageSendInput } from '@rapport/contracts';
+import type { Seal } from './seal.ts';
+
+export const MessageEntity = defineEntity({
+  name: 'Message',
+  tableName: 'message',
+  uniques: [
+    { name: 'message_seq', properties: ['conversationId', 'seq'] },
+    { name: 'message_client_id', properties: ['senderId', 'clientMessageId'] },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    conversationId: p.uuid(),
+    seq: p.integer(),
+    /** The conversation's version at the latest change of this message. */
+    version: p.integer(),
+    senderId: p.text(),
+    recipientId: p.text(),
+    messageType: p.text().$type<Message['messageType']>(),
+    /** Content and attachment, encrypted. */
+    sealed: p.blob(),
+    keyId: p.text(),
+    /** How often the text was changed; part of what the encryption vouches for. */
+    revision: p.integer().default(0),
+    /** Keyed hash of the body as it was first sent: tells a repeat from another message under the same id. */
+    bodyHash: p.blob(),
+    clientMessageId: p.text().nullable(),
+    replyToId: p.uuid().nullable(),
+    createdAt: p.datetime(3),
+  },
+});
+export type MessageRow = InferEntity<typeof MessageEntity>;
+
+/** What is encrypted of a message. */
+type MessageBody = Pick<MessageSendInput, 'content' | 'attachment'>;
+
+/** The message as the contract shows it. @throws when the row was tampered with or its key is not configured */
+export function toMessage(row: MessageRow, seal: Seal): Message {
+  const body = seal.open(row.sealed, row.keyId, identityOf(row)) as MessageBody;
+  return {
+    id: row.id,
+    senderId: row.senderId,
+    content: body.content,
+    createdAt: row.createdAt.toISOString(),
+    messageType: row.messageType,
+    recipientId: row.recipientId,
+    conversationId: row.conversationId,
+    seq: row.seq,
+    version: row.version,
+    previousVersion: row.version - 1,
+    ...(row.clientMessageId !== null && { clientMessageId: row.clientMessageId }),
+    ...(row.replyToId !== null && { replyToId: row.replyToId }),
+    ...(body.attachment && { attachment: body.attachment }),
+  };
+}
+
+/** What a sealed body belongs to: moved to another row, it does not open. */
+export function identityOf(row: { conversationId: string; id: string; revision: number }): string {
+  return `${row.conversationId}/${row.id}/${row.revision}`;
+}

@@ -1,0 +1,66 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+
+export interface ContentKey {
+  readonly id: string;
+  /** 32 bytes in base64. */
+  readonly key: string;
+}
+
+interface Sealed {
+  readonly sealed: Uint8Array;
+  readonly keyId: string;
+}
+
+/** Encrypts what people write before it reaches the database. */
+export interface Seal {
+  /** @param identity what the value belongs to; opening needs the same */
+  close(value: unknown, identity: string): Sealed;
+  /** @throws when the key is not configured, or value or identity are not what was sealed */
+  open(sealed: Uint8Array, keyId: string, identity: string): unknown;
+}
+
+const ALGORITHM = 'aes-256-gcm';
+/** 96 bits: the nonce size for which GCM is specified; random, so at most 2^32 values per key. */
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * AES-256-GCM with a fresh nonce for every value. Stored as nonce, tag, ciphertext.
+ * @param keys the first encrypts, all of them decrypt
+ */
+export function createSeal(keys: readonly ContentKey[]): Seal {
+  const [current] = keys;
+  if (!current) throw new Error('at least one content key is needed');
+  const byId = new Map(keys.map(({ id, key }) => [id, Buffer.from(key, 'base64')]));
+  const keyOf = (id: string): Buffer => {
+    const key = byId.get(id);
+    if (!key) throw new Error(`the content key ${id} is not configured`);
+    return key;
+  };
+  return {
+    close(value, identity) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(ALGORITHM, keyOf(current.id), nonce, { authTagLength: TAG_BYTES });
+      cipher.setAAD(Buffer.from(identity));
+      const ciphertext = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
+      return { sealed: Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]), keyId: current.id };
+    },
+    open(sealed, keyId, identity) {
+      const nonce = sealed.subarray(0, NONCE_BYTES);
+      const decipher = createDecipheriv(ALGORITHM, keyOf(keyId), nonce, { authTagLength: TAG_BYTES });
+      decipher.setAAD(Buffer.from(identity));
+      decipher.setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+      const ciphertext = sealed.subarray(NONCE_BYTES + TAG_BYTES);
+      return JSON.parse(Buffer.concat([decipher.update(ciphertext), decipher.final()]).toString('utf8'));
+    },
+  };
+}
+
+/** A keyed hash: without the key, a short text cannot be found by trying. */
+export function keyedHash(key: string, parts: readonly unknown[]): Buffer {
+  return createHmac('sha256', Buffer.from(key, 'base64')).update(JSON.stringify(parts)).digest();
+}
+
+export function sameHash(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
+}

@@ -1,0 +1,146 @@
+import {
+  Actor,
+  ANY_ID,
+  buildSubject,
+  deliveries,
+  facts,
+  userRequests,
+  type DeliveryName,
+  type FactName,
+  type Recipient,
+  type UserRequestName,
+} from '@rapport/contracts';
+import type { Face } from './face.ts';
+import { channelMessage, channelReference, messageReferences, toPart, toTypeName } from './names.ts';
+import { deliveryHeaders, factHeaders, failureHeaders, replyHeaders, requestHeaders } from './nats-headers.ts';
+import type { JsonObject, SchemaBook } from './schemas.ts';
+import { failureSchema, successSchema } from './socket-face.ts';
+
+const INBOX = 'inbox';
+const FAILURE = 'rpc.failure';
+const ON_NATS = { servers: [{ $ref: '#/servers/nats' }] };
+
+/** The service teams' face, seen from the services: they receive requests and send the rest. */
+export function natsFace(book: SchemaBook): Face {
+  const face = { channels: {}, operations: {}, messages: {} };
+  addRequests(face, book);
+  addDeliveries(face, book);
+  addFacts(face, book);
+  return face;
+}
+
+interface OpenFace {
+  channels: JsonObject;
+  operations: JsonObject;
+  messages: JsonObject;
+}
+
+function addRequests({ channels, operations, messages }: OpenFace, book: SchemaBook): void {
+  const replies = [FAILURE];
+  messages[FAILURE] = {
+    summary: 'Why a request failed; the headers say it for tools that know the NATS services API.',
+    headers: failureHeaders(book),
+    payload: failureSchema(book),
+  };
+  for (const event of Object.keys(userRequests) as UserRequestName[]) {
+    const row = userRequests[event];
+    const name = `rpc.user.${toPart(event)}`;
+    const reply = `${name}.reply`;
+    replies.push(reply);
+    messages[name] = {
+      summary: row.summary,
+      headers: requestHeaders(book),
+      payload: {
+        type: 'object',
+        properties: {
+          actor: book.refer(Actor, 'Actor', 'input'),
+          input: book.refer(row.input, `${toTypeName(event)}Input`, 'input'),
+        },
+        required: ['actor', 'input'],
+      },
+    };
+    messages[reply] = {
+      summary: `The reply to ${event}, which the gateway passes on as its ack.`,
+      headers: replyHeaders(book),
+      payload: successSchema(book, event),
+    };
+    channels[name] = {
+      address: buildSubject({ family: 'request', caller: 'user', name: event }),
+      description: 'Only gateways may publish here.',
+      ...ON_NATS,
+      messages: messageReferences([name]),
+    };
+    operations[name] = {
+      action: 'receive',
+      channel: channelReference(name),
+      summary: row.summary,
+      description: `Answered by ${row.answeredBy}${row.ordered ? ', in the order in which one socket sent them' : ''}.`,
+      messages: [channelMessage(name, name)],
+      reply: {
+        channel: channelReference(INBOX),
+        messages: [channelMessage(INBOX, reply), channelMessage(INBOX, FAILURE)],
+      },
+      bindings: { nats: { queue: row.answeredBy } },
+    };
+  }
+  channels[INBOX] = {
+    address: null,
+    description: 'The reply subject that comes with a request: an inbox of the caller.',
+    ...ON_NATS,
+    messages: messageReferences(replies),
+  };
+}
+
+function addDeliveries({ channels, operations, messages }: OpenFace, book: SchemaBook): void {
+  for (const event of Object.keys(deliveries) as DeliveryName[]) {
+    const row = deliveries[event];
+    const message = `deliver.${toPart(event)}`;
+    messages[message] = {
+      summary: row.summary,
+      headers: deliveryHeaders(book),
+      payload: book.refer(row.payload, `${toTypeName(event)}Payload`, 'output'),
+    };
+    for (const kind of row.to) {
+      const name = `deliver.${kind}.${toPart(event)}`;
+      channels[name] = { ...deliveryAddress(kind, event), ...ON_NATS, messages: messageReferences([message]) };
+      operations[name] = {
+        action: 'send',
+        channel: channelReference(name),
+        summary: row.summary,
+        description: `Published by ${row.publishedBy}. A gateway that holds such a socket passes the body on byte for byte.`,
+        messages: [channelMessage(name, message)],
+      };
+    }
+  }
+}
+
+function deliveryAddress(kind: 'user' | 'therapist' | 'all', event: DeliveryName): JsonObject {
+  if (kind === 'all') return { address: buildSubject({ family: 'delivery', to: 'all', name: event }) };
+  const to: Recipient<typeof ANY_ID> = kind === 'user' ? { user: ANY_ID } : { therapist: ANY_ID };
+  const parameter = `${kind}Id`;
+  return {
+    address: buildSubject({ family: 'delivery', to, name: event }).replace('*', `{${parameter}}`),
+    parameters: { [parameter]: { description: `The id of the ${kind} whose sockets get it.` } },
+  };
+}
+
+function addFacts({ channels, operations, messages }: OpenFace, book: SchemaBook): void {
+  for (const fact of Object.keys(facts) as FactName[]) {
+    const row = facts[fact];
+    const name = `event.${fact}`;
+    const subject = buildSubject({ family: 'fact', name: fact });
+    messages[name] = {
+      summary: row.summary,
+      headers: factHeaders(book, subject, row.publishedBy),
+      payload: book.refer(row.data, `${toTypeName(fact)}Fact`, 'output'),
+    };
+    channels[name] = { address: subject, ...ON_NATS, messages: messageReferences([name]) };
+    operations[name] = {
+      action: 'send',
+      channel: channelReference(name),
+      summary: row.summary,
+      description: `Published by ${row.publishedBy} to JetStream; consumed by ${row.consumedBy.join(', ') || 'nobody yet'}.`,
+      messages: [channelMessage(name, name)],
+    };
+  }
+}

@@ -1,0 +1,86 @@
+import { deliveries, ErrorBody, gatewayEvents, userRequests, type UserRequestName } from '@rapport/contracts';
+import type { Face } from './face.ts';
+import { channelMessage, channelReference, messageReferences, toPart, toTypeName } from './names.ts';
+import type { JsonObject, SchemaBook } from './schemas.ts';
+
+const SOCKET = 'socket';
+
+/** The client apps' face: one Socket.IO connection, whose events are the messages of one channel. */
+export function socketFace(book: SchemaBook): Face {
+  const failure = failureSchema(book);
+  const messages: JsonObject = {};
+  const operations: JsonObject = {};
+
+  for (const event of Object.keys(userRequests) as UserRequestName[]) {
+    const row = userRequests[event];
+    const name = `client.${toPart(event)}`;
+    messages[name] = {
+      name: event,
+      summary: row.summary,
+      payload: book.refer(row.input, `${toTypeName(event)}Input`, 'input'),
+    };
+    messages[`${name}.ack`] = {
+      name: `ack of ${event}`,
+      summary: `What the ack callback of ${event} receives.`,
+      payload: { oneOf: [successSchema(book, event), failure] },
+    };
+    operations[name] = {
+      action: 'receive',
+      channel: channelReference(SOCKET),
+      summary: row.summary,
+      description: `Allowed for ${row.roles.join(', ')}. Without a callback a failure arrives as the error event.`,
+      messages: [channelMessage(SOCKET, name)],
+      reply: { channel: channelReference(SOCKET), messages: [channelMessage(SOCKET, `${name}.ack`)] },
+    };
+  }
+
+  for (const [event, row] of Object.entries({ ...gatewayEvents, ...deliveries })) {
+    const name = `server.${toPart(event)}`;
+    messages[name] = {
+      name: event,
+      summary: row.summary,
+      payload: book.refer(row.payload, `${toTypeName(event)}Payload`, 'output'),
+    };
+    operations[name] = {
+      action: 'send',
+      channel: channelReference(SOCKET),
+      summary: row.summary,
+      messages: [channelMessage(SOCKET, name)],
+    };
+  }
+
+  return {
+    channels: {
+      [SOCKET]: {
+        address: '/',
+        title: 'The socket',
+        description: 'The main namespace. The name of a message is the name of the Socket.IO event.',
+        servers: [{ $ref: '#/servers/gateway' }],
+        messages: messageReferences(Object.keys(messages)),
+      },
+    },
+    operations,
+    messages,
+  };
+}
+
+/** `{ ok: true, data }` of one request: what its ack carries, and its reply on NATS. */
+export function successSchema(book: SchemaBook, event: UserRequestName): { $ref: string } {
+  return book.enter(`${toTypeName(event)}Success`, {
+    type: 'object',
+    properties: {
+      ok: { const: true },
+      data: book.refer(userRequests[event].output, `${toTypeName(event)}Output`, 'output'),
+    },
+    required: ['ok', 'data'],
+  });
+}
+
+/** `{ ok: false, error }` of any request. */
+export function failureSchema(book: SchemaBook): { $ref: string } {
+  return book.enter('Failure', {
+    type: 'object',
+    properties: { ok: { const: false }, error: book.refer(ErrorBody, 'ErrorBody', 'output') },
+    required: ['ok', 'error'],
+  });
+}
