@@ -30,7 +30,7 @@ export async function provision(
   if (known) await manager.streams.update(FACTS_STREAM, stream);
   else await manager.streams.add(stream);
   for (const { durable, fact } of options.consumers ?? factConsumers()) {
-    await manager.consumers.add(FACTS_STREAM, {
+    const consumer = {
       durable_name: durable,
       filter_subject: buildSubject({ family: 'fact', name: fact }),
       ack_policy: AckPolicy.Explicit,
@@ -38,6 +38,9 @@ export async function provision(
       ack_wait: nanos(ACK_WAIT_MS),
       max_ack_pending: MAX_ACK_PENDING,
       max_deliver: -1,
-    });
+    };
+    const isKnown = await manager.consumers.info(FACTS_STREAM, durable).catch(() => undefined);
+    if (isKnown) await manager.consumers.update(FACTS_STREAM, durable, consumer);
+    else await manager.consumers.add(FACTS_STREAM, consumer);
   }
 }

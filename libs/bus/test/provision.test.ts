@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { jetstreamManager, type ConsumerInfo, type StreamInfo } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/nats-core';
 import { provision } from '@rapport/bus';
 import { publishOne } from './consumption.ts';
 import { CONSUMER, openHouse } from './kit.ts';
@@ -52,9 +53,26 @@ test('two who provision at once do not disturb each other', async () => {
 });
 
 async function look(): Promise<{ stream: StreamInfo; consumer: ConsumerInfo }> {
-  const manager = await jetstreamManager((await house.join('ops')).connection, { checkAPI: false });
+  const manager = await jetstreamManager((await house.join('developer')).connection, { checkAPI: false });
   return {
     stream: await manager.streams.info('EVENTS'),
     consumer: await manager.consumers.info('EVENTS', CONSUMER.durable),
   };
 }
+
+test('a stream and a consumer of an earlier version are brought up to date, and keep what they have', async () => {
+  const [service, provisioner] = [await house.join('messaging-service'), await house.join('provisioner')];
+  await publishOne(service);
+  const wanted = await look();
+  const manager = await jetstreamManager(provisioner.connection, { checkAPI: false });
+  await manager.streams.update('EVENTS', { ...wanted.stream.config, max_age: nanos(3_600_000) });
+  await manager.consumers.update('EVENTS', CONSUMER.durable, { ack_wait: nanos(5_000) });
+
+  await provision(provisioner, { replicas: 1, consumers: [CONSUMER] });
+
+  const now = await look();
+  expect(now.stream.config.max_age).toBe(wanted.stream.config.max_age);
+  expect(now.consumer.config.ack_wait).toBe(wanted.consumer.config.ack_wait);
+  expect(now.stream.state.messages).toBe(wanted.stream.state.messages);
+  expect(now.consumer.num_pending).toBe(wanted.consumer.num_pending);
+});
