@@ -43,7 +43,7 @@ export async function connectBus(options: BusOptions, signal?: AbortSignal): Pro
   return { connection, as: options.as, requestTimeoutMs: options.requestTimeoutMs, observer };
 }
 
-/** Delivers what is under way in both directions, then disconnects. */
+/** Sends what was published, handles what was received, then disconnects. Requests still waiting end with UNAVAILABLE. */
 export async function closeBus(bus: Bus): Promise<void> {
   if (!bus.connection.isClosed()) await bus.connection.drain();
 }

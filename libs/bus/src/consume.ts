@@ -28,7 +28,8 @@ const RETRY_LAST_MS = 30_000;
 const GIVE_BACK_MS = 500;
 
 /**
- * Consumes the facts of a durable consumer, one at a time in stream order, each once by its event id.
+ * Consumes the facts of a durable consumer, one at a time, each once by its event id. In stream order,
+ * except that one whose handler fails comes again later and does not hold up those behind it.
  * A fact that does not parse is counted, logged without its body and set aside: it stays in the stream
  * under the sequence that the log line names, and is not delivered again.
  */

@@ -136,6 +136,6 @@ test('what a consumer that stops has fetched and not begun goes to another repli
 
 /** The server tells nobody how far it is with a consumer, so it is asked until it is there. */
 async function untilConsumer(isThere: (info: ConsumerInfo) => boolean): Promise<void> {
-  const manager = await jetstreamManager((await house.join('ops')).connection, { checkAPI: false });
+  const manager = await jetstreamManager((await house.join('developer')).connection, { checkAPI: false });
   while (!isThere(await manager.consumers.info('EVENTS', CONSUMER.durable)));
 }

@@ -31,9 +31,9 @@ test.each([
   'a message that %s is counted, logged without its body and set aside, and the consumer goes on',
   async (...given) => {
     const [, body, headers] = given;
-    const [service, ops] = [await house.join('messaging-service'), await house.join('ops')];
-    const terminated = ops.connection.subscribe(TERMINATED, { max: 1 });
-    await ops.connection.flush();
+    const [service, developer] = [await house.join('messaging-service'), await house.join('developer')];
+    const terminated = developer.connection.subscribe(TERMINATED, { max: 1 });
+    await developer.connection.flush();
     const handled: string[] = [];
     consumeFacts(house, service, fact => void handled.push(fact.id));
 
@@ -58,9 +58,9 @@ test.each([
 );
 
 test('a message that was set aside stays in the stream, and does not come again', async () => {
-  const [service, ops] = [await house.join('messaging-service'), await house.join('ops')];
-  const terminated = ops.connection.subscribe(TERMINATED, { max: 1 });
-  await ops.connection.flush();
+  const [service, developer] = [await house.join('messaging-service'), await house.join('developer')];
+  const terminated = developer.connection.subscribe(TERMINATED, { max: 1 });
+  await developer.connection.flush();
   const consuming = consumeFacts(house, service, () => {});
 
   service.connection.publish(FACT_SUBJECT, 'not JSON', { headers: factHeaders() });
@@ -68,7 +68,7 @@ test('a message that was set aside stays in the stream, and does not come again'
   await terminated[Symbol.asyncIterator]().next();
   await consuming.stop();
 
-  const manager = await jetstreamManager(ops.connection, { checkAPI: false });
+  const manager = await jetstreamManager(developer.connection, { checkAPI: false });
   const kept = await manager.streams.getMessage('EVENTS', { seq: fields['sequence'] as number });
   expect(kept?.string()).toBe('not JSON');
   expect(await consumerLag(service, CONSUMER)).toBe(0);

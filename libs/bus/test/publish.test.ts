@@ -27,8 +27,8 @@ test('on the wire a fact is a CloudEvent in binary mode, and its id the one that
 });
 
 test('a fact that is published twice is stored once', async () => {
-  const [service, ops] = [await house.join('messaging-service'), await house.join('ops')];
-  const manager = await jetstreamManager(ops.connection, { checkAPI: false });
+  const [service, developer] = [await house.join('messaging-service'), await house.join('developer')];
+  const manager = await jetstreamManager(developer.connection, { checkAPI: false });
   const before = await manager.streams.info('EVENTS');
   const fact = aFact();
 

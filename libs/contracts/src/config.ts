@@ -139,7 +139,8 @@ export const configRows = {
     summary: 'The HS256 key of access tokens. `npm start` makes one of its own when it is not set.',
   },
   MAX_MESSAGE_BYTES: {
-    schema: whole(1_024, 1_048_576, 'bytes'),
+    // At most what still fits into a NATS message of 1 MB, with the actor and the headers around it.
+    schema: whole(1_024, 900_000, 'bytes'),
     default: '65536',
     readBy: ['gateway'],
     summary: 'The largest packet of a client; a larger one closes the socket.',

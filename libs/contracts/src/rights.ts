@@ -24,9 +24,9 @@ export function busRights(consumers: readonly FactConsumer[] = factConsumers()):
           subscribe: [inboxOf(user)],
         };
       case 'ops':
-        return { publish: OBSERVER_REQUESTS, subscribe: [...contentFreeSubjects(), ADVISORIES, inboxOf(user)] };
+        return { publish: DISCOVERY_REQUESTS, subscribe: [...contentFreeSubjects(), ADVISORIES, inboxOf(user)] };
       case 'developer':
-        return { publish: OBSERVER_REQUESTS, subscribe: ['>'] };
+        return { publish: [...DISCOVERY_REQUESTS, ...STREAM_REQUESTS], subscribe: ['>'] };
       default:
         return serviceRights(
           user,
@@ -43,9 +43,14 @@ const ADVISORIES = '$JS.EVENT.ADVISORY.>';
 
 const DISCOVERY = ['PING', 'INFO', 'STATS'] as const;
 
-/** What `nats micro` and `nats stream`/`consumer` ask to show what is there, and nothing that changes it. */
-const OBSERVER_REQUESTS: readonly string[] = [
-  ...DISCOVERY.flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.>`]),
+/** What `nats micro` asks. */
+const DISCOVERY_REQUESTS: readonly string[] = DISCOVERY.flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.>`]);
+
+/**
+ * What `nats stream` and `nats consumer` ask to show what is there. For the local developer alone: JetStream
+ * answers to whatever subject the caller names, so who may ask could have its answer delivered to a user.
+ */
+const STREAM_REQUESTS: readonly string[] = [
   '$JS.API.INFO',
   '$JS.API.STREAM.NAMES',
   '$JS.API.STREAM.LIST',
@@ -105,7 +110,7 @@ function provisionerRights(): Rights {
   return {
     publish: [
       '$JS.API.INFO',
-      ...['CREATE', 'UPDATE', 'INFO'].map(verb => `$JS.API.STREAM.${verb}.${FACTS_STREAM}`),
+      ...['CREATE', 'UPDATE', 'INFO', 'MSG.GET'].map(verb => `$JS.API.STREAM.${verb}.${FACTS_STREAM}`),
       `$JS.API.CONSUMER.INFO.${FACTS_STREAM}.*`,
       `$JS.API.CONSUMER.DURABLE.CREATE.${FACTS_STREAM}.*`,
       `$JS.API.CONSUMER.CREATE.${FACTS_STREAM}.>`,
