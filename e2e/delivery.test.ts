@@ -19,7 +19,7 @@ let stack: Stack;
 let database: Pool;
 
 beforeAll(async () => {
-  stack = await runningStack({ processes: { gateway: 2, 'messaging-service': 2 } });
+  stack = await runningStack({ processes: { gateway: 2, 'messaging-service': 2 }, env: { RATE_LIMIT_BURST: '0' } });
   database = databaseOf(stack);
 }, STACK_TIMEOUT_MS);
 

@@ -116,8 +116,9 @@ export function clientOf(stack: Stack, userId: string, { gateway = 0, claims = {
 /** … and connected. */
 export async function connected(stack: Stack, userId: string, options?: Connecting): Promise<Socket> {
   const socket = clientOf(stack, userId, options);
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve).once('connect_error', reject).connect();
+  await new Promise<unknown>((resolve, reject) => {
+    // The first event of all; what a test sees after it is its own.
+    socket.once('session:ready', resolve).once('connect_error', reject).connect();
   });
   return socket;
 }

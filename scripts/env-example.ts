@@ -20,7 +20,10 @@ export function envExampleText(): string {
 }
 
 function describe(name: string, row: ConfigRow): string {
-  const notes = [row.secret ? 'Secret.' : '', row.default === undefined ? 'Required.' : ''].filter(Boolean);
+  const notes = [
+    row.secret ? 'Secret.' : '',
+    row.optional ? 'Optional.' : row.default === undefined ? 'Required.' : '',
+  ].filter(Boolean);
   const setting = row.default === undefined ? `${name}=` : `# ${name}=${row.default}`;
   return `# ${[row.summary, ...notes].join(' ')}\n${setting}\n`;
 }

@@ -1,68 +1,105 @@
 import { requestForUser, traceId, withSpan, type Bus } from '@rapport/bus';
 import {
   AppError,
+  gatewayRequests,
   invalidPayload,
+  isGatewayRequest,
   isUserRequest,
   parseInput,
   userRequests,
-  type Actor,
+  type Ack,
   type ErrorBody,
+  type UserInput,
+  type UserRequestName,
 } from '@rapport/contracts';
 import type { Logger } from 'pino';
-import type { Lanes } from './lanes.ts';
+import { AuthenticationError } from './authenticate.ts';
+import type { GatewaySocket } from './gateway-socket.ts';
+import { createLanes } from './lanes.ts';
+import type { RateLimit } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
+import type { Typing } from './typing.ts';
 
-/** What a dispatched event needs of the socket it came from. */
-interface Caller {
-  readonly socketId: string;
-  readonly actor: Actor;
-  /** Sends the `error` event. */
-  fail(error: ErrorBody & { event: string }): void;
+export type Dispatch = (socket: GatewaySocket, event: string, args: readonly unknown[]) => Promise<void>;
+
+interface DispatchOptions {
+  bus: Bus;
+  log: Logger;
+  limit: RateLimit;
+  typing: Typing;
+  /** Answers `auth:refresh`. */
+  refresh: (socket: GatewaySocket, token: string) => Promise<{ expiresAt: string }>;
 }
-
-export type Dispatch = (caller: Caller, event: string, args: readonly unknown[]) => Promise<void>;
 
 /** What a client needs to be on another gateway. */
 const RETRY_AFTER_MS = 1_000;
 
 type AckCallback = (ack: unknown) => void;
 
+/** What goes back to the client: an ack of our own, or the text of a service's. */
+type Answer = { ack: Ack<unknown> } | { text: string; failed: boolean };
+
 /** Turns a client's event into a request to the service that the table names, and the reply into the ack. */
-export function createDispatch(bus: Bus, lanes: Lanes, log: Logger, stopping: AbortSignal): Dispatch {
-  const request = async (caller: Caller, event: string, input: unknown): Promise<{ failed: boolean; text: string }> => {
-    if (!isUserRequest(event)) {
-      throw invalidPayload({ path: 'event', message: 'must be an event of the API' });
-    }
-    // Another gateway takes it; as long as this one took more, it would never be done.
-    if (stopping.aborted) {
-      throw new AppError('UNAVAILABLE', 'this gateway is stopping', { retryAfterMs: RETRY_AFTER_MS });
-    }
+export function createDispatch({ bus, log, limit, typing, refresh }: DispatchOptions): Dispatch {
+  const lanes = createLanes();
+
+  const askService = async (socket: GatewaySocket, event: UserRequestName, given: unknown): Promise<Answer> => {
     const row = userRequests[event];
-    if (!row.roles.includes(caller.actor.role)) throw new AppError('UNAUTHORIZED', 'your role may not do this');
-    const body = { actor: caller.actor, input: parseInput(row.input, input) };
-    const send = () => requestForUser(bus, event, body as never, { socketId: caller.socketId });
-    const reply = await (row.ordered ? lanes.run(caller.socketId, send) : send());
-    return { failed: reply.code !== 'OK', text: reply.text };
+    const { actor } = socket.data.identity;
+    if (!row.roles.includes(actor.role)) throw new AppError('UNAUTHORIZED', 'your role may not do this');
+    const input = parseInput(row.input, given);
+    const send = () => requestForUser(bus, event, { actor, input }, { socketId: socket.id });
+    const replied = await (row.ordered ? lanes.run(socket.id, send) : send());
+    const failed = replied.code !== 'OK';
+    if (event === 'message:typing' && !failed && socket.connected) {
+      typing.note(socket.id, actor, input as UserInput<'message:typing'>);
+    }
+    return { text: replied.text, failed };
   };
 
-  return (caller, event, args) =>
+  const answer = async (socket: GatewaySocket, event: string, input: unknown): Promise<Answer> => {
+    if (socket.data.leaving) {
+      throw new AppError('UNAVAILABLE', 'this gateway is stopping', { retryAfterMs: RETRY_AFTER_MS });
+    }
+    limit.take(socket.data.identity.actor.userId);
+    if (isUserRequest(event)) return askService(socket, event, input);
+    if (isGatewayRequest(event)) {
+      const { token } = parseInput(gatewayRequests[event].input, input);
+      return { ack: { ok: true, data: await refresh(socket, token) } };
+    }
+    throw invalidPayload({ path: 'event', message: 'must be an event of the API' });
+  };
+
+  return (socket, event, args) =>
     withSpan(event, async () => {
-      const last = args.at(-1);
-      const ack = typeof last === 'function' ? (last as AckCallback) : undefined;
-      try {
-        const { failed, text } = await request(caller, event, args[0] === last && ack ? undefined : args[0]);
-        if (ack) ack(new RawJson(text));
-        else if (failed) caller.fail({ ...(JSON.parse(text) as { error: ErrorBody }).error, event });
-      } catch (error) {
-        const body = toErrorBody(error, event, log);
-        if (ack) ack({ ok: false, error: body });
-        else caller.fail({ ...body, event });
-      }
+      const ackCallback = args.findLast((arg): arg is AckCallback => typeof arg === 'function');
+      const input = typeof args[0] === 'function' ? undefined : args[0];
+      socket.data.pending += 1;
+      const result = await answer(socket, event, input).catch((error: unknown): Answer => ({
+        ack: { ok: false, error: toErrorBody(error, event, log) },
+      }));
+      socket.data.pending -= 1;
+      reply(socket, event, ackCallback, result);
     });
+}
+
+function reply(socket: GatewaySocket, event: string, ackCallback: AckCallback | undefined, answer: Answer): void {
+  if (ackCallback) {
+    ackCallback('text' in answer ? new RawJson(answer.text) : answer.ack);
+    return;
+  }
+  if ('text' in answer && !answer.failed) return;
+  const ack = 'text' in answer ? (JSON.parse(answer.text) as Ack<unknown>) : answer.ack;
+  if (!ack.ok) socket.emit('error', { ...ack.error, event });
 }
 
 function toErrorBody(error: unknown, event: string, log: Logger): ErrorBody {
   if (error instanceof AppError) return error.toBody();
+  if (error instanceof AuthenticationError) {
+    return new AppError('AUTHENTICATION_FAILED', 'the token was refused', {
+      details: [{ path: 'token', message: error.reason }],
+    }).toBody();
+  }
   log.error({ event, err: error }, 'an event failed');
   return new AppError('INTERNAL', `request ${traceId() ?? 'unknown'}`).toBody();
 }

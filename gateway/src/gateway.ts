@@ -1,11 +1,14 @@
-import { createSecretKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ProcessContext } from '@rapport/service';
 import { listenOn } from '@rapport/service';
 import express from 'express';
 import helmet from 'helmet';
+import { createAuthenticate } from './authenticate.ts';
+import { createKeys } from './keys.ts';
 import { startSockets } from './sockets.ts';
+
+const CONNECTIONS_CHECK_MS = 1_000;
 
 /** Starts the edge: an HTTP server with `/healthz` and `/readyz`, and Socket.IO on the same port. */
 export async function startGateway(context: ProcessContext<'gateway'>): Promise<void> {
@@ -14,11 +17,15 @@ export async function startGateway(context: ProcessContext<'gateway'>): Promise<
   app.disable('x-powered-by');
   app.use(helmet());
   app.use(health.routes);
-  const server = createServer(app);
+  // A connection that sends its request byte by byte, or none at all, has as long as one that does not authenticate.
+  const timeout = config.HANDSHAKE_TIMEOUT_MS;
+  const server = createServer(
+    { headersTimeout: timeout, requestTimeout: timeout, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+    app,
+  );
 
-  // Made once: verifying with the secret as a string would be 42 times slower.
-  const key = createSecretKey(Buffer.from(config.JWT_SECRET));
-  startSockets(server, key, context);
+  const expected = { issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE };
+  startSockets(server, createAuthenticate(createKeys(config), expected), context);
 
   await listenOn(server, { host: config.HOST, port: config.PORT });
   log.info({ port: (server.address() as AddressInfo).port }, 'accepting connections');

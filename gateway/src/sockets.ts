@@ -1,125 +1,182 @@
-import type { KeyObject } from 'node:crypto';
-import type { Server as HttpServer } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Actor, AuthenticationReason, Recipient } from '@rapport/contracts';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Socket as Connection } from 'node:net';
+import { setInterval as every, setTimeout as sleep } from 'node:timers/promises';
+import { onReconnected, requestForUser } from '@rapport/bus';
+import { isDroppable, MAX_CONTENT_CHARACTERS, PROTOCOL, type Config } from '@rapport/contracts';
 import type { ProcessContext } from '@rapport/service';
-import { Server, type DefaultEventsMap, type Socket } from 'socket.io';
-import { authenticate, AuthenticationError } from './authenticate.ts';
+import { Server } from 'socket.io';
+import { createAdmission, refusal } from './admission.ts';
+import type { Authenticate } from './authenticate.ts';
+import { boundBacklog, cutOffSlow, SLOW_ROOM } from './backlog.ts';
 import { createDispatch } from './dispatch.ts';
-import { createLanes } from './lanes.ts';
+import { drain } from './drain.ts';
+import type { GatewayServer, GatewaySocket } from './gateway-socket.ts';
+import { createRateLimit } from './rate-limits.ts';
 import { RawJson, rawJsonParser } from './raw-json.ts';
-import { createSubscriptions, roomOf, type Subscriptions } from './subscriptions.ts';
-
-interface SocketData {
-  actor: Actor;
-}
-type GatewaySocket = Socket<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketData>;
+import { createSubscriptions } from './subscriptions.ts';
+import { createTyping } from './typing.ts';
 
 // A connection that went silent is known to be dead after 25 s: presence depends on it.
 const PING_INTERVAL_MS = 15_000;
 const PING_TIMEOUT_MS = 10_000;
-/** How much of the time for a stop may go to requests under way, so that their acks still go out. */
-const FINISH_SHARE = 0.5;
-const FINISH_POLL_MS = 20;
+/** Expired tokens are looked for this often. */
+const SWEEP_EVERY_MS = 500;
+/** What clients get to answer that their connection is closed, when the gateway stops. */
+const CLOSE_MS = 300;
+/** Over how long the sockets are told to ask again, when NATS was away: not all of them at once. */
+const RESYNC_SPREAD_MS = 5_000;
 
 /** Accepts sockets on the HTTP server: who may connect, what they send, and what is delivered to them. */
-export function startSockets(server: HttpServer, key: KeyObject, context: ProcessContext<'gateway'>): void {
-  const { bus, config, log, metrics } = context;
-  const io = new Server<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketData>(server, {
+export function startSockets(server: HttpServer, authenticate: Authenticate, context: ProcessContext<'gateway'>): void {
+  const { bus, config, log, metrics, stopping } = context;
+  const io: GatewayServer = new Server(server, {
     parser: rawJsonParser,
     serveClient: false,
     // Deflate costs 255 KB per connection and twice the CPU, and a room emit would be encoded per socket.
     perMessageDeflate: false,
     httpCompression: false,
+    cors: { origin: config.ALLOWED_ORIGINS.includes('*') ? '*' : config.ALLOWED_ORIGINS },
     maxHttpBufferSize: config.MAX_MESSAGE_BYTES,
+    connectTimeout: config.HANDSHAKE_TIMEOUT_MS,
     pingInterval: PING_INTERVAL_MS,
     pingTimeout: PING_TIMEOUT_MS,
     // A refused transport is tried again by the client on its own, a refused handshake is not.
-    allowRequest: (_request, decide) => {
-      const open = !context.stopping.aborted;
-      decide(open ? null : 'stopping', open);
+    allowRequest: (request, decide) => {
+      const reason = stopping.aborted ? 'stopping' : isAllowedOrigin(request, config) ? null : 'origin';
+      decide(reason, reason === null);
     },
   });
+  const sockets = io.of('/').sockets;
   const relayed = metrics.counter('rapport_deliveries_relayed_total', 'Deliveries passed on to sockets.', ['event']);
-  const subscriptions = createSubscriptions(bus, (room, { event, text, except }) => {
-    relayed.inc({ event });
-    const target = io.local.to(room);
-    (except ? target.except(except) : target).emit(event, new RawJson(text));
-  });
-  const lanes = createLanes();
-  const dispatch = createDispatch(bus, lanes, log, context.stopping);
-  metrics.gauge('rapport_sockets', 'Connected sockets.', () => io.of('/').sockets.size);
+  const refused = metrics.counter('rapport_handshakes_refused_total', 'Handshakes refused, by code.', ['code']);
+  const overflowed = metrics.counter('rapport_sockets_overflowed_total', 'Sockets closed: their client did not read.');
+  metrics.gauge('rapport_sockets', 'Connected sockets.', () => sockets.size);
   metrics.gauge('rapport_recipients', 'Users and therapists listened for.', () => subscriptions.size);
 
+  const subscriptions = createSubscriptions(bus, (room, { event, text, except }) => {
+    relayed.inc({ event });
+    const left = [...(except ? [except] : []), ...(isDroppable(event) ? [SLOW_ROOM] : [])];
+    io.local.to(room).except(left).emit(event, new RawJson(text));
+  });
+  const typing = createTyping((actor, input) => {
+    requestForUser(bus, 'message:typing', { actor, input }).catch((error: unknown) =>
+      log.debug({ err: error }, 'the end of typing was not told'),
+    );
+  });
+  const admission = createAdmission(context, authenticate, subscriptions);
+  const limit = createRateLimit('events', config.RATE_LIMIT_BURST, config.RATE_LIMIT_PER_SECOND);
+  const dispatch = createDispatch({
+    bus,
+    log,
+    limit,
+    typing,
+    refresh: async (socket, token) => {
+      const { expiresAt } = await admission.renew(socket, token);
+      return { expiresAt: new Date(expiresAt).toISOString() };
+    },
+  });
+
   io.use((socket, next) => {
-    admit(socket, key, subscriptions).then(
+    admission.admit(socket).then(
       () => next(),
-      (error: unknown) => refuse(socket, error, next, context),
+      (error: unknown) => {
+        const told = refusal(error);
+        refused.inc({ code: told?.message ?? 'UNAVAILABLE' });
+        if (told) {
+          log.debug({ code: told.message }, 'a handshake was refused');
+          next(told);
+          return;
+        }
+        // Not the client's fault: closing the transport makes it come back by itself.
+        log.warn({ err: error }, 'a handshake failed');
+        socket.conn.close();
+      },
     );
   });
   io.on('connection', socket => {
-    const { actor } = socket.data;
-    const caller = {
-      socketId: socket.id,
-      actor,
-      fail: (error: object) => void socket.emit('error', error),
-    };
-    log.debug({ socket: socket.id, user: actor.userId }, 'connected');
-    socket.onAny((event: string, ...args: unknown[]) => void dispatch(caller, event, args));
+    boundBacklog(socket, config.MAX_QUEUED_BYTES, () => {
+      overflowed.inc();
+      cutOffSlow(socket);
+    });
+    // The wire format allows a number for a name.
+    socket.onAny((event: unknown, ...args: unknown[]) => void dispatch(socket, String(event), args));
+    socket.once('disconnect', () => typing.leave(socket.id));
+    socket.emit('session:ready', sessionReady(config));
   });
+
+  const cutOff = cutOffAfter(server, CLOSE_MS);
+  const sweeping = sweep(sockets, () => limit.forget(), stopping);
+  onReconnected(bus, () => tellToSync([...sockets.values()]));
   context.onStop('sockets', async () => {
-    const deadline = Date.now() + FINISH_SHARE * config.SHUTDOWN_TIMEOUT_MS;
-    while (lanes.size > 0 && Date.now() < deadline) await sleep(FINISH_POLL_MS);
-    await io.close();
+    await sweeping;
+    // Half of the deadline for all to go, a quarter for what they still wait for, and the rest for the stop itself.
+    const deadlineMs = config.SHUTDOWN_TIMEOUT_MS;
+    await drain([...sockets.values()], Math.min(config.DRAIN_MS, deadlineMs / 2), deadlineMs / 4);
+    await Promise.all([io.close(), cutOff()]);
+    subscriptions.close();
   });
 }
 
-/** Lets a socket in: who it is, its rooms, and what is delivered to them from now on. */
-async function admit(socket: GatewaySocket, key: KeyObject, subscriptions: Subscriptions): Promise<void> {
-  const actor = authenticate(tokenOf(socket), key);
-  const recipients: Exclude<Recipient, 'all'>[] = [
-    { user: actor.userId },
-    ...(actor.therapistId === undefined ? [] : [{ therapist: actor.therapistId }]),
-  ];
-  socket.data = { actor };
-  const held = recipients.map(recipient => subscriptions.acquire(recipient));
-  releaseWhenGone(socket, () => recipients.forEach(recipient => subscriptions.release(recipient)));
-  await Promise.all(held);
-  await socket.join(recipients.map(roomOf));
+/** Programs send no Origin; a page always does, and cannot choose it. */
+function isAllowedOrigin({ headers: { origin } }: IncomingMessage, { ALLOWED_ORIGINS }: Config<'gateway'>): boolean {
+  return origin === undefined || ALLOWED_ORIGINS.includes('*') || ALLOWED_ORIGINS.includes(origin);
 }
 
-/** A socket may go at any moment, in the middle of its handshake too. */
-function releaseWhenGone(socket: GatewaySocket, release: () => void): void {
-  let released = false;
-  const once = () => {
-    if (released) return;
-    released = true;
-    release();
+function sessionReady(config: Config<'gateway'>) {
+  return {
+    serverTime: new Date().toISOString(),
+    protocol: PROTOCOL,
+    limits: {
+      maxMessageBytes: config.MAX_MESSAGE_BYTES,
+      maxContentCharacters: MAX_CONTENT_CHARACTERS,
+      rateLimitBurst: config.RATE_LIMIT_BURST,
+      rateLimitPerSecond: config.RATE_LIMIT_PER_SECOND,
+    },
   };
-  socket.once('disconnect', once);
-  socket.conn.once('close', once);
-  if (socket.conn.readyState === 'closed') once();
 }
 
-function tokenOf(socket: GatewaySocket): unknown {
-  const { auth, headers } = socket.handshake;
-  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
-  return (auth as { token?: unknown }).token ?? bearer;
-}
-
-function refuse(
-  socket: GatewaySocket,
-  error: unknown,
-  next: (error: Error) => void,
-  { log }: ProcessContext<'gateway'>,
-): void {
-  if (error instanceof AuthenticationError) {
-    log.info({ reason: error.reason }, 'a handshake was refused');
-    const data: { code: string; reason: AuthenticationReason } = { code: error.message, reason: error.reason };
-    next(Object.assign(new Error(error.message), { data }));
-    return;
+/** Ends the sockets whose token has expired, and forgets what the rate limit need not remember. */
+async function sweep(
+  sockets: ReadonlyMap<string, GatewaySocket>,
+  forget: () => void,
+  stopping: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const _ of every(SWEEP_EVERY_MS, undefined, { signal: stopping })) {
+      const now = Date.now();
+      for (const socket of sockets.values()) {
+        if (socket.data.identity.expiresAt > now) continue;
+        socket.emit('error', { code: 'AUTHENTICATION_FAILED', message: 'the token has expired', reason: 'expired' });
+        socket.disconnect(true);
+      }
+      forget();
+    }
+  } catch (error) {
+    if (!stopping.aborted) throw error;
   }
-  // Not the client's fault: closing the transport makes it come back by itself.
-  log.warn({ err: error }, 'a handshake failed');
-  socket.conn.close();
+}
+
+/**
+ * The server closes when its last connection has: one whose peer does not answer, or began a request and never
+ * ended it, would keep it from that.
+ * @returns destroys the connections that are still there after `graceMs`
+ */
+function cutOffAfter(server: HttpServer, graceMs: number): () => Promise<void> {
+  const connections = new Set<Connection>();
+  server.on('connection', connection => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+  });
+  return async () => {
+    await sleep(graceMs);
+    for (const connection of connections) connection.destroy();
+  };
+}
+
+function tellToSync(sockets: readonly GatewaySocket[]): void {
+  for (const socket of sockets) {
+    setTimeout(() => {
+      if (socket.connected) socket.emit('sync:required', {});
+    }, Math.random() * RESYNC_SPREAD_MS);
+  }
 }

@@ -8,26 +8,47 @@ export function roomOf(recipient: Exclude<Recipient, 'all'>): string {
 
 export interface Subscriptions {
   /**
-   * Listens for the recipient until `release` has been called as often as `acquire`. Resolves when the
-   * NATS server has the subscription, so that nothing delivered from then on is missed.
+   * Listens for the recipient until `release` has been called as often as `acquire`, and a while longer.
+   * Resolves when the NATS server has the subscription, so that nothing delivered from then on is missed.
    */
   acquire(recipient: Exclude<Recipient, 'all'>): Promise<void>;
   release(recipient: Exclude<Recipient, 'all'>): void;
+  /** Stops listening for anybody. */
+  close(): void;
   /** How many recipients are listened for. */
   readonly size: number;
 }
 
+interface Held {
+  listening: Listening;
+  holders: number;
+  linger?: NodeJS.Timeout;
+}
+
+/** A client that lost its connection for a moment finds its subscription still there: no work for anybody. */
+const LINGER_MS = 5_000;
+
 /** One NATS subscription per recipient that has a socket here, however many sockets, and none for the rest. */
 export function createSubscriptions(bus: Bus, relay: (room: string, delivery: Delivery) => void): Subscriptions {
-  const held = new Map<string, { listening: Listening; holders: number }>();
+  const held = new Map<string, Held>();
+
+  const drop = (room: string, entry: Held): void => {
+    clearTimeout(entry.linger);
+    held.delete(room);
+    entry.listening.stop();
+  };
+
   return {
     get size() {
       return held.size;
     },
     async acquire(recipient) {
       const room = roomOf(recipient);
-      const known = held.get(room);
-      const entry = known ?? { listening: listen(bus, recipient, delivery => relay(room, delivery)), holders: 0 };
+      const entry = held.get(room) ?? {
+        listening: listen(bus, recipient, delivery => relay(room, delivery)),
+        holders: 0,
+      };
+      clearTimeout(entry.linger);
       entry.holders += 1;
       held.set(room, entry);
       await entry.listening.established;
@@ -37,9 +58,10 @@ export function createSubscriptions(bus: Bus, relay: (room: string, delivery: De
       const entry = held.get(room);
       if (!entry) return;
       entry.holders -= 1;
-      if (entry.holders > 0) return;
-      held.delete(room);
-      entry.listening.stop();
+      if (entry.holders === 0) entry.linger = setTimeout(() => drop(room, entry), LINGER_MS);
+    },
+    close() {
+      for (const [room, entry] of held) drop(room, entry);
     },
   };
 }

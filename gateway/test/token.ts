@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { constants, createHmac, sign as signBytes, type KeyObject } from 'node:crypto';
 
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -18,3 +18,20 @@ export function sign(claims: unknown, secret: string, header: TokenHeader = { al
 
 /** Seconds since the epoch, `seconds` from now. */
 export const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1_000) + seconds;
+
+/** A JSON Web Token signed with a private key, as an identity provider does. */
+export function signWith(
+  key: KeyObject,
+  alg: 'RS256' | 'PS256' | 'ES256' | 'ES384',
+  claims: unknown,
+  header: object = {},
+): string {
+  const body = `${part({ alg, typ: 'JWT', ...header })}.${part(claims)}`;
+  const options = alg.startsWith('ES')
+    ? { key, dsaEncoding: 'ieee-p1363' as const }
+    : alg === 'PS256'
+      ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+      : { key };
+  const digest = alg === 'ES384' ? 'sha384' : 'sha256';
+  return `${body}.${signBytes(digest, Buffer.from(body), options).toString('base64url')}`;
+}

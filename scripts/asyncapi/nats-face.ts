@@ -62,7 +62,7 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
     messages[reply] = {
       summary: `The reply to ${event}, which the gateway passes on as its ack.`,
       headers: replyHeaders(book),
-      payload: successSchema(book, event),
+      payload: successSchema(book, event, userRequests[event].output),
     };
     channels[name] = {
       address: buildSubject({ family: 'request', caller: 'user', name: event }),

@@ -1,9 +1,18 @@
-import { deliveries, ErrorBody, gatewayEvents, userRequests, type UserRequestName } from '@rapport/contracts';
+import { deliveries, ErrorBody, gatewayEvents, gatewayRequests, userRequests } from '@rapport/contracts';
+import type { z } from 'zod';
 import type { Face } from './face.ts';
 import { channelMessage, channelReference, messageReferences, toPart, toTypeName } from './names.ts';
 import type { JsonObject, SchemaBook } from './schemas.ts';
 
 const SOCKET = 'socket';
+
+/** An event of a client, whoever answers it. */
+interface RequestRow {
+  readonly summary: string;
+  readonly input: z.ZodType;
+  readonly output: z.ZodType;
+  readonly roles?: readonly string[];
+}
 
 /** The client apps' face: one Socket.IO connection, whose events are the messages of one channel. */
 export function socketFace(book: SchemaBook): Face {
@@ -11,8 +20,7 @@ export function socketFace(book: SchemaBook): Face {
   const messages: JsonObject = {};
   const operations: JsonObject = {};
 
-  for (const event of Object.keys(userRequests) as UserRequestName[]) {
-    const row = userRequests[event];
+  for (const [event, row] of Object.entries<RequestRow>({ ...userRequests, ...gatewayRequests })) {
     const name = `client.${toPart(event)}`;
     messages[name] = {
       name: event,
@@ -22,13 +30,13 @@ export function socketFace(book: SchemaBook): Face {
     messages[`${name}.ack`] = {
       name: `ack of ${event}`,
       summary: `What the ack callback of ${event} receives.`,
-      payload: { oneOf: [successSchema(book, event), failure] },
+      payload: { oneOf: [successSchema(book, event, row.output), failure] },
     };
     operations[name] = {
       action: 'receive',
       channel: channelReference(SOCKET),
       summary: row.summary,
-      description: `Allowed for ${row.roles.join(', ')}. Without a callback a failure arrives as the error event.`,
+      description: `Allowed for ${row.roles?.join(', ') ?? 'everybody'}. Without a callback a failure arrives as the error event.`,
       messages: [channelMessage(SOCKET, name)],
       reply: { channel: channelReference(SOCKET), messages: [channelMessage(SOCKET, `${name}.ack`)] },
     };
@@ -65,12 +73,12 @@ export function socketFace(book: SchemaBook): Face {
 }
 
 /** `{ ok: true, data }` of one request: what its ack carries, and its reply on NATS. */
-export function successSchema(book: SchemaBook, event: UserRequestName): { $ref: string } {
+export function successSchema(book: SchemaBook, event: string, output: z.ZodType): { $ref: string } {
   return book.enter(`${toTypeName(event)}Success`, {
     type: 'object',
     properties: {
       ok: { const: true },
-      data: book.refer(userRequests[event].output, `${toTypeName(event)}Output`, 'output'),
+      data: book.refer(output, `${toTypeName(event)}Output`, 'output'),
     },
     required: ['ok', 'data'],
   });

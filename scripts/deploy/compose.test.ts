@@ -58,7 +58,11 @@ describe('the compose file', () => {
       'CONTACT_RULE: $',
       'messaging-service: CONTACT_RULE is not a variable that messaging-service',
     ],
-    ['JWT_SECRET_FILE: /run/secrets/jwt-secret', 'PORT: "5000"', 'gateway: JWT_SECRET is not set'],
+    [
+      'JWT_SECRET_FILE: /run/secrets/jwt-secret',
+      'PORT: "5000"',
+      'gateway: JWT_SECRET, JWT_PUBLIC_KEY, JWKS_URI: none of them is set',
+    ],
     ['JWT_SECRET_FILE: /run/secrets/jwt-secret', 'JWT_SECRET: here', 'gateway: JWT_SECRET is a secret'],
     ['/run/secrets/jwt-secret', '/run/secrets/other', 'gateway: JWT_SECRET_FILE names /run/secrets/other, where no'],
     ['x-config-reader: gateway', 'x-config-reader: none', 'there is no service gateway with x-config-reader: gateway'],

@@ -53,6 +53,17 @@ export async function pingBus(bus: Bus): Promise<void> {
   await bus.connection.rtt();
 }
 
+/** Calls `listener` whenever the connection was lost and is back, once its subscriptions are back too. */
+export function onReconnected(bus: Bus, listener: () => void): void {
+  const follow = async (): Promise<void> => {
+    for await (const status of bus.connection.status()) {
+      if (status.type !== 'reconnect') continue;
+      await bus.connection.flush().then(listener, () => undefined);
+    }
+  };
+  void follow();
+}
+
 async function firstConnection(options: BusOptions, log: BusLog, signal?: AbortSignal): Promise<NatsConnection> {
   for (;;) {
     signal?.throwIfAborted();

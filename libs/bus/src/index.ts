@@ -1,6 +1,6 @@
 export { answerUsers, type UserHandlers, type UserRequest } from './answer.ts';
 export type { Fact } from './cloud-event.ts';
-export { closeBus, connectBus, pingBus, type Bus, type BusOptions } from './connect.ts';
+export { closeBus, connectBus, onReconnected, pingBus, type Bus, type BusOptions } from './connect.ts';
 export { consume, consumerLag, type Consuming, type Inbox } from './consume.ts';
 export { deliver, listen, type Delivery, type Listening } from './deliver.ts';
 export type { BusLog, BusObserver } from './observer.ts';

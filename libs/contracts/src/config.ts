@@ -7,10 +7,14 @@ export type ConfigReader = ProcessName | 'provisioner' | 'nats-config' | 'local-
 export interface ConfigRow {
   /** Checks and converts the text of the variable; its message says what would be right. */
   readonly schema: z.ZodType;
-  /** The text used when the variable is not set; without one the variable is required. */
+  /** The text used when the variable is not set; without one the variable is required, unless it is optional. */
   readonly default?: string;
-  /** Never shown, no default; `<NAME>_FILE` may name a file that holds it instead. */
+  /** Need not be set, and is undefined then. */
+  readonly optional?: true;
+  /** Never shown, and without a default. */
   readonly secret?: true;
+  /** `<NAME>_FILE` may name a file that holds the value instead; so for every secret. */
+  readonly file?: true;
   readonly readBy: readonly ConfigReader[];
   readonly summary: string;
 }
@@ -135,8 +139,97 @@ export const configRows = {
   JWT_SECRET: {
     schema: z.string().refine(text => Buffer.byteLength(text) >= 32, 'must be at least 32 bytes'),
     secret: true,
+    optional: true,
     readBy: ['gateway', 'local-stack'],
     summary: 'The HS256 key of access tokens. `npm start` makes one of its own when it is not set.',
+  },
+  JWT_PUBLIC_KEY: {
+    schema: z
+      .string()
+      .transform(text => text.replaceAll('\\n', '\n'))
+      .refine(text => text.startsWith('-----BEGIN PUBLIC KEY-----\n'), 'must be a public key in PEM: RSA or EC P-256'),
+    file: true,
+    optional: true,
+    readBy: ['gateway'],
+    summary: 'The key of access tokens signed with RS256, PS256 (an RSA key) or ES256 (an EC key).',
+  },
+  JWKS_URI: {
+    schema: url('https?', 'https://id.example.org/.well-known/jwks.json'),
+    optional: true,
+    readBy: ['gateway'],
+    summary: 'Where the public keys of access tokens are published; they may rotate.',
+  },
+  JWT_ISSUER: {
+    schema: z.string().min(1, 'must be the iss of access tokens'),
+    optional: true,
+    readBy: ['gateway'],
+    summary: 'The only iss that is accepted; not checked when it is not set.',
+  },
+  JWT_AUDIENCE: {
+    schema: z.string().min(1, 'must be the aud of access tokens'),
+    optional: true,
+    readBy: ['gateway'],
+    summary: 'The aud that a token must have; not checked when it is not set.',
+  },
+  ALLOWED_ORIGINS: {
+    schema: z
+      .string()
+      .transform(text => text.split(',').map(origin => origin.trim()))
+      .refine(
+        origins => origins.every(origin => origin === '*' || URL.parse(origin)?.origin === origin),
+        'must be * or a list of origins such as https://app.example.org,https://www.example.org',
+      ),
+    default: '*',
+    readBy: ['gateway'],
+    summary: 'The origins whose pages may connect. Programs that send no Origin are not concerned.',
+  },
+  RATE_LIMIT_BURST: {
+    schema: whole(0, 1_000_000, 'events'),
+    default: '300',
+    readBy: ['gateway'],
+    summary: 'Events that a user may send at once. 0 turns the limit off.',
+  },
+  RATE_LIMIT_PER_SECOND: {
+    schema: whole(0, 1_000_000, 'events'),
+    default: '50',
+    readBy: ['gateway'],
+    summary: 'Events a second that a user may send in the long run. 0 turns the limit off.',
+  },
+  MAX_HANDSHAKES_PER_SECOND: {
+    schema: whole(0, 1_000_000, 'handshakes'),
+    default: '500',
+    readBy: ['gateway'],
+    summary: 'Handshakes a second that a gateway takes on. 0 turns the limit off.',
+  },
+  MAX_SOCKETS_PER_USER: {
+    schema: whole(0, 1_000_000, 'sockets'),
+    default: '50',
+    readBy: ['gateway'],
+    summary: 'Sockets of one user on a gateway. 0 turns the limit off.',
+  },
+  MAX_SOCKETS_PER_ADDRESS: {
+    schema: whole(0, 1_000_000, 'sockets'),
+    default: '0',
+    readBy: ['gateway'],
+    summary: 'Sockets from one address on a gateway. 0, off, is right behind a proxy, where all look alike.',
+  },
+  HANDSHAKE_TIMEOUT_MS: {
+    schema: whole(100, 60_000, 'milliseconds'),
+    default: '10000',
+    readBy: ['gateway'],
+    summary: 'How long a connection may take to authenticate.',
+  },
+  MAX_QUEUED_BYTES: {
+    schema: whole(65_536, 67_108_864, 'bytes'),
+    default: '1048576',
+    readBy: ['gateway'],
+    summary: 'What may wait for a client that does not read; from half of it on typing and presence are left out.',
+  },
+  DRAIN_MS: {
+    schema: whole(0, 60_000, 'milliseconds'),
+    default: '4000',
+    readBy: ['gateway'],
+    summary: 'Over how long a gateway that stops sends its clients away. Less than SHUTDOWN_TIMEOUT_MS.',
   },
   MAX_MESSAGE_BYTES: {
     // At most what still fits into a NATS message of 1 MB, with the actor and the headers around it.
@@ -215,5 +308,16 @@ type ReadBy<R extends ConfigReader> = {
 
 /** The checked configuration of a reader: exactly the variables whose row names it. */
 export type Config<R extends ConfigReader> = {
-  readonly [N in ReadBy<R>]: z.output<(typeof configRows)[N]['schema']>;
+  readonly [N in ReadBy<R>]:
+    | z.output<(typeof configRows)[N]['schema']>
+    | ((typeof configRows)[N] extends { optional: true } ? undefined : never);
 };
+
+/** Variables of which a reader needs exactly one. */
+export const alternatives: readonly { readBy: ConfigReader; names: readonly ConfigName[]; summary: string }[] = [
+  {
+    readBy: 'gateway',
+    names: ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWKS_URI'],
+    summary: 'The key of access tokens, from which the accepted algorithms follow.',
+  },
+];

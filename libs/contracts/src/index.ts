@@ -1,4 +1,4 @@
-export { configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from './config.ts';
+export { alternatives, configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from './config.ts';
 export {
   AppError,
   ERROR_CODES,
@@ -10,6 +10,7 @@ export {
   type ErrorCode,
   type ErrorDetail,
 } from './errors.ts';
+export { gatewayEvents, gatewayRequests, PROTOCOL } from './gateway.ts';
 export { HEADERS } from './headers.ts';
 export { carriesHealthData, healthDataFields } from './health-data.ts';
 export { Actor, ROLES, type Role } from './identity.ts';
@@ -38,7 +39,8 @@ export {
 export {
   deliveries,
   facts,
-  gatewayEvents,
+  isDroppable,
+  isGatewayRequest,
   isUserRequest,
   userRequests,
   type DeliveryName,

@@ -119,6 +119,7 @@ export const messagingDeliveries = {
     payload: z.object({ userId: Id, isTyping: z.boolean() }),
     publishedBy: 'messaging-service',
     to: ['user'],
+    droppable: true,
   },
 } as const satisfies Record<string, DeliveryRow>;
 

@@ -19,6 +19,15 @@ export interface DeliveryRow {
   readonly payload: z.ZodType;
   readonly publishedBy: ServiceName;
   readonly to: readonly ('user' | 'therapist' | 'all')[];
+  /** Of passing interest: left out for a socket whose client does not keep up. */
+  readonly droppable?: true;
+}
+
+/** A client → server event that the gateway answers itself. */
+export interface GatewayRequestRow {
+  readonly summary: string;
+  readonly input: z.ZodType;
+  readonly output: z.ZodType;
 }
 
 /** A server → client event of the gateway itself. */

@@ -1,7 +1,7 @@
-import { z } from 'zod';
-import { ErrorBody, AUTHENTICATION_REASONS } from './errors.ts';
+import type { z } from 'zod';
+import { gatewayRequests } from './gateway.ts';
 import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
-import type { DeliveryRow, FactRow, GatewayEventRow, UserRequestRow } from './rows.ts';
+import type { DeliveryRow, FactRow, UserRequestRow } from './rows.ts';
 
 // The table: one row per event. The gateway's dispatch, the services' types, the NATS rights of each
 // process, log redaction and the AsyncAPI document all follow from it. A new event is a new row here
@@ -13,23 +13,14 @@ export const userRequests = { ...messagingRequests } as const satisfies Record<s
 /** Service → client, through a gateway. */
 export const deliveries = { ...messagingDeliveries } as const satisfies Record<string, DeliveryRow>;
 
-/** Gateway → client. */
-export const gatewayEvents = {
-  error: {
-    summary: 'A failure of an event that was sent without an ack callback, or of the connection itself.',
-    payload: ErrorBody.extend({
-      reason: z.enum(AUTHENTICATION_REASONS).optional(),
-      event: z.string().optional().meta({ description: 'The event that failed.' }),
-    }),
-  },
-} as const satisfies Record<string, GatewayEventRow>;
-
 /** Service → services, through the stream of facts. */
 export const facts = { ...messagingFacts } as const satisfies Record<string, FactRow>;
 
 export type UserRequestName = keyof typeof userRequests;
 export type UserInput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['input']>;
 export type UserOutput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['output']>;
+
+export type GatewayRequestName = keyof typeof gatewayRequests;
 
 export type DeliveryName = keyof typeof deliveries;
 export type DeliveryPayload<N extends DeliveryName> = z.output<(typeof deliveries)[N]['payload']>;
@@ -39,4 +30,14 @@ export type FactData<N extends FactName> = z.output<(typeof facts)[N]['data']>;
 
 export function isUserRequest(event: string): event is UserRequestName {
   return Object.hasOwn(userRequests, event);
+}
+
+export function isGatewayRequest(event: string): event is GatewayRequestName {
+  return Object.hasOwn(gatewayRequests, event);
+}
+
+/** Whether a delivery may be left out for a socket whose client does not keep up. One that is not known may not. */
+export function isDroppable(event: string): boolean {
+  const row: DeliveryRow | undefined = Object.hasOwn(deliveries, event) ? deliveries[event as DeliveryName] : undefined;
+  return row?.droppable === true;
 }

@@ -15,9 +15,6 @@ const EXIT_CONFIG = 78;
 const EXIT_FAILURE = 1;
 /** A terminal sends Ctrl-C to the whole group and npm sends it once more: each may come twice. */
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Stands for "not set" while the configuration is checked: the stack then takes the one it keeps. */
-const OWN_JWT_SECRET = 'the stack makes one of its own and keeps it';
-
 /** @returns the exit code: 0 after Ctrl-C */
 async function main(environment: Environment): Promise<number> {
   const output = terminalOutput();
@@ -50,12 +47,11 @@ function exitCode(reason: unknown): number {
 }
 
 function readOptions(environment: Environment): StackOptions {
-  const own = environment['JWT_SECRET'] || environment['JWT_SECRET_FILE'] ? {} : { JWT_SECRET: OWN_JWT_SECRET };
-  const config = loadConfig('local-stack', { CONTACT_POLICY: 'open', ...environment, ...own });
+  const config = loadConfig('local-stack', { CONTACT_POLICY: 'open', ...environment });
   return {
     dataDir: config.DATA_DIR,
     ports: { gateway: config.PORT, nats: config.NATS_PORT, postgres: config.POSTGRES_PORT },
-    jwtSecret: config.JWT_SECRET === OWN_JWT_SECRET ? undefined : config.JWT_SECRET,
+    jwtSecret: config.JWT_SECRET,
     natsUrl: readUrl('NATS_URL', environment),
     databaseUrl: readUrl('DATABASE_URL', environment),
     env: environment,

@@ -2,7 +2,7 @@ import type { Config, ConfigReader } from '@rapport/contracts';
 import { ConfigError, loadConfig } from './config.ts';
 
 /** EX_CONFIG of sysexits.h: the configuration is wrong, so starting again would not help. */
-const EXIT_CONFIG = 78;
+export const EXIT_CONFIG = 78;
 const EXIT_FAILURE = 1;
 
 /** Prints the mistakes of a configuration, a line each, and sets the exit code that says so. */

@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from '@rapport/contracts';
+import {
+  alternatives,
+  configRows,
+  type Config,
+  type ConfigName,
+  type ConfigReader,
+  type ConfigRow,
+} from '@rapport/contracts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,7 +23,7 @@ export class ConfigError extends Error {
 
 /**
  * Reads and checks the variables whose row in the contracts names the reader. The only place where the
- * environment is read. A secret `NAME` may be given as `NAME_FILE`, the path of a file that holds it.
+ * environment is read. A secret, or another row that says so, may be given as `NAME_FILE`, the path of a file that holds it.
  * @throws ConfigError with all mistakes at once
  */
 export function loadConfig<R extends ConfigReader>(reader: R, environment: Environment = process.env): Config<R> {
@@ -30,6 +37,7 @@ export function loadConfig<R extends ConfigReader>(reader: R, environment: Envir
       continue;
     }
     const text = given.text ?? row.default;
+    if (text === undefined && row.optional) continue;
     if (text === undefined) {
       mistakes.push(`${name} is not set; it ${ruleOf(row.schema.safeParse('').error?.issues[0])}. ${row.summary}`);
       continue;
@@ -37,12 +45,25 @@ export function loadConfig<R extends ConfigReader>(reader: R, environment: Envir
     const result = row.schema.safeParse(text);
     if (result.success) values[name] = result.data;
     else
+      // What is read from a file too may be a key, and the wrong one.
       mistakes.push(
-        `${name}${row.secret ? '' : ` is "${text}", and`} ${ruleOf(result.error.issues[0])}. ${row.summary}`,
+        `${name}${row.secret || row.file ? '' : ` is "${text}", and`} ${ruleOf(result.error.issues[0])}. ${row.summary}`,
       );
   }
+  if (mistakes.length === 0) mistakes.push(...alternativeMistakes(reader, values));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return values as Config<R>;
+}
+
+function alternativeMistakes(reader: ConfigReader, values: Partial<Record<ConfigName, unknown>>): string[] {
+  return alternatives
+    .filter(({ readBy }) => readBy === reader)
+    .flatMap(({ names, summary }) => {
+      const set = names.filter(name => values[name] !== undefined);
+      if (set.length === 1) return [];
+      const wrong = set.length === 0 ? 'none of them is set' : `${set.join(' and ')} are set`;
+      return [`${names.join(', ')}: ${wrong}; exactly one must be. ${summary}`];
+    });
 }
 
 type Given = { text: string | undefined } | { mistake: string };
@@ -50,7 +71,7 @@ type Given = { text: string | undefined } | { mistake: string };
 /** An empty variable counts as one that is not set: that is how compose files leave one out. */
 function readVariable(name: ConfigName, row: ConfigRow, environment: Environment): Given {
   const text = environment[name] || undefined;
-  const file = row.secret ? environment[`${name}_FILE`] || undefined : undefined;
+  const file = row.secret || row.file ? environment[`${name}_FILE`] || undefined : undefined;
   if (file === undefined) return { text };
   if (text !== undefined) return { mistake: `${name} and ${name}_FILE are both set; one of them would be right.` };
   try {

@@ -1,7 +1,7 @@
 import { closeBus, connectBus, pingBus, type Bus } from '@rapport/bus';
 import { factConsumers, type Config, type ProcessName } from '@rapport/contracts';
 import type { Logger } from 'pino';
-import { reportMistakes } from './command.ts';
+import { EXIT_CONFIG, reportMistakes } from './command.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { createHealth, type Health } from './health.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -68,7 +68,14 @@ export function runProcess<N extends ProcessName>(name: N, start: StartProcess<N
   if (!(process.connected ?? true)) end('the parent is gone', 0);
 
   startProcess({ name, config, log, lifecycle }, start).catch((error: unknown) => {
-    if (!lifecycle.stopping.aborted) fail(error);
+    if (lifecycle.stopping.aborted) return;
+    // A mistake that shows only when the value is used, such as a key of the wrong kind.
+    if (error instanceof ConfigError) {
+      reportMistakes(name, error);
+      end('a mistake in the configuration', EXIT_CONFIG);
+    } else {
+      fail(error);
+    }
   });
 }
 
