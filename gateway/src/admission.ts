@@ -103,21 +103,25 @@ interface Gone {
 
 /** A socket may go at any moment, in the middle of its handshake too. Each registered undo runs once. */
 function whenGone(socket: GatewaySocket): Gone {
-  const undos: Undo[] = [];
+  // Grown by `concat`, which leaves no room: there is one for every socket.
+  let undos: Undo[] = [];
   let gone = false;
   const now = (): void => {
+    if (gone) return;
     gone = true;
     // Its connection may have been there before it, and stay.
     socket.off('disconnect', now);
     socket.conn.off('close', now);
-    for (const undo of undos.splice(0)) undo();
+    const all = undos;
+    undos = [];
+    for (const undo of all) undo();
   };
-  socket.once('disconnect', now);
-  socket.conn.once('close', now);
+  socket.on('disconnect', now);
+  socket.conn.on('close', now);
   return {
     undo: undo => {
       if (gone || socket.conn.readyState === 'closed') undo();
-      else undos.push(undo);
+      else undos = undos.concat(undo);
     },
     now,
   };

@@ -28,7 +28,7 @@ export function boundBacklog(socket: GatewaySocket, maxBytes: number, overflow: 
   };
   conn.on('packetCreate', queue).on('flush', flush);
   // The connection may stay, for another socket after this one.
-  socket.once('disconnect', () => conn.off('packetCreate', queue).off('flush', flush));
+  socket.on('disconnect', () => conn.off('packetCreate', queue).off('flush', flush));
 }
 
 /** Closes the connection of a client that does not read, and lets go of what waits for it. */

@@ -18,6 +18,7 @@ import type { GatewaySocket } from './gateway-socket.ts';
 import { createLanes } from './lanes.ts';
 import type { RateLimit } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
+import { slowDown } from './slow-down.ts';
 import type { Typing } from './typing.ts';
 
 export type Dispatch = (socket: GatewaySocket, event: string, args: readonly unknown[]) => Promise<void>;
@@ -61,7 +62,6 @@ export function createDispatch({ bus, log, limit, typing, refresh }: DispatchOpt
     if (socket.data.leaving) {
       throw new AppError('UNAVAILABLE', 'this gateway is stopping', { retryAfterMs: RETRY_AFTER_MS });
     }
-    limit.take(socket.data.identity.actor.userId);
     if (isUserRequest(event)) return askService(socket, event, input);
     if (isGatewayRequest(event)) {
       const { token } = parseInput(gatewayRequests[event].input, input);
@@ -70,10 +70,8 @@ export function createDispatch({ bus, log, limit, typing, refresh }: DispatchOpt
     throw invalidPayload({ path: 'event', message: 'must be an event of the API' });
   };
 
-  return (socket, event, args) =>
+  const serve = (socket: GatewaySocket, event: string, input: unknown, ackCallback: AckCallback | undefined) =>
     withSpan(event, async () => {
-      const ackCallback = args.findLast((arg): arg is AckCallback => typeof arg === 'function');
-      const input = typeof args[0] === 'function' ? undefined : args[0];
       socket.data.pending += 1;
       const result = await answer(socket, event, input).catch((error: unknown): Answer => ({
         ack: { ok: false, error: toErrorBody(error, event, log) },
@@ -81,6 +79,19 @@ export function createDispatch({ bus, log, limit, typing, refresh }: DispatchOpt
       socket.data.pending -= 1;
       reply(socket, event, ackCallback, result);
     });
+
+  return async (socket, event, args) => {
+    const ackCallback = args.findLast((arg): arg is AckCallback => typeof arg === 'function');
+    // Before anything else is done for it: a flood must cost its sender more than the gateway.
+    const retryAfterMs = limit.tryTake(socket.data.identity.actor.userId);
+    if (retryAfterMs === undefined) {
+      await serve(socket, event, typeof args[0] === 'function' ? undefined : args[0], ackCallback);
+      return;
+    }
+    slowDown(socket, retryAfterMs);
+    const error = { code: 'RATE_LIMITED', message: 'too many events', retryAfterMs } as const;
+    reply(socket, event, ackCallback, { ack: { ok: false, error } });
+  };
 }
 
 function reply(socket: GatewaySocket, event: string, ackCallback: AckCallback | undefined, answer: Answer): void {

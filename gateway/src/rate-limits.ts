@@ -4,6 +4,8 @@ import { TokenBucket } from 'limiter';
 export interface RateLimit {
   /** Takes one token of the key. @throws AppError `RATE_LIMITED`, with the time after which there is one again */
   take(key: string): void;
+  /** Takes one, or says after how many milliseconds there is one again. Costs a fraction of an error that is thrown. */
+  tryTake(key: string): number | undefined;
   /** Forgets the keys whose bucket is full again: they have nothing to remember. */
   forget(): void;
 }
@@ -11,13 +13,19 @@ export interface RateLimit {
 /** @param burst tokens of a full bucket; `0` for it or for the rate turns the limit off */
 export function createRateLimit(what: string, burst: number, perSecond: number): RateLimit {
   const buckets = new Map<string, TokenBucket>();
-  if (burst === 0 || perSecond === 0) return { take: () => undefined, forget: () => undefined };
+  if (burst === 0 || perSecond === 0) {
+    return { take: () => undefined, tryTake: () => undefined, forget: () => undefined };
+  }
+  const tryTake = (key: string): number | undefined => {
+    const bucket = buckets.get(key) ?? fullBucket(burst, perSecond);
+    buckets.set(key, bucket);
+    return bucket.tryRemoveTokens(1) ? undefined : Math.ceil(bucket.getWaitTime(1));
+  };
   return {
+    tryTake,
     take(key) {
-      const bucket = buckets.get(key) ?? fullBucket(burst, perSecond);
-      buckets.set(key, bucket);
-      if (bucket.tryRemoveTokens(1)) return;
-      throw new AppError('RATE_LIMITED', `too many ${what}`, { retryAfterMs: Math.ceil(bucket.getWaitTime(1)) });
+      const retryAfterMs = tryTake(key);
+      if (retryAfterMs !== undefined) throw new AppError('RATE_LIMITED', `too many ${what}`, { retryAfterMs });
     },
     forget() {
       for (const [key, bucket] of buckets) {

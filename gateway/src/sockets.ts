@@ -93,14 +93,21 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
       },
     );
   });
+  // One function for all sockets: a closure for each would cost each of them its memory.
+  const onEvent = function (this: GatewaySocket, event: unknown, ...args: unknown[]): void {
+    // The wire format allows a number for a name.
+    void dispatch(this, String(event), args);
+  };
+  const onDisconnect = function (this: GatewaySocket): void {
+    typing.leave(this.id);
+  };
   io.on('connection', socket => {
     boundBacklog(socket, config.MAX_QUEUED_BYTES, () => {
       overflowed.inc();
       cutOffSlow(socket);
     });
-    // The wire format allows a number for a name.
-    socket.onAny((event: unknown, ...args: unknown[]) => void dispatch(socket, String(event), args));
-    socket.once('disconnect', () => typing.leave(socket.id));
+    forgetRequest(socket);
+    socket.onAny(onEvent).on('disconnect', onDisconnect);
     socket.emit('session:ready', sessionReady(config));
   });
 
@@ -115,6 +122,17 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
     await Promise.all([io.close(), cutOff()]);
     subscriptions.close();
   });
+}
+
+const NOTHING = Object.freeze({});
+
+/**
+ * Socket.IO keeps the HTTP request and the handshake for as long as the socket lives: 2 KB of headers nobody asks
+ * for any more, and the token.
+ */
+function forgetRequest({ conn, handshake }: GatewaySocket): void {
+  Object.assign(handshake, { headers: NOTHING, query: NOTHING, auth: NOTHING });
+  Object.assign(conn, { request: undefined });
 }
 
 /** Programs send no Origin; a page always does, and cannot choose it. */
@@ -163,9 +181,11 @@ async function sweep(
  */
 function cutOffAfter(server: HttpServer, graceMs: number): () => Promise<void> {
   const connections = new Set<Connection>();
+  const forget = function (this: Connection): void {
+    connections.delete(this);
+  };
   server.on('connection', connection => {
-    connections.add(connection);
-    connection.once('close', () => connections.delete(connection));
+    connections.add(connection.on('close', forget));
   });
   return async () => {
     await sleep(graceMs);

@@ -11,7 +11,7 @@ import {
   sockets,
   tokenFor,
 } from './gateway-process.ts';
-import { rawSocket } from './raw-socket.ts';
+import { rawConnected, rawSocket } from './raw-socket.ts';
 
 let nats: Nats;
 
@@ -39,6 +39,20 @@ describe('a user who sends too much', () => {
     expect(await event).toEqual({ ...LIMITED, event: 'message:send' });
     expect((await ask(other)).error.code).toBe('INVALID_PAYLOAD');
     await until(async () => (await ask()).error.code === 'INVALID_PAYLOAD');
+  });
+
+  test('and floods is not read for a while, and others are served meanwhile', async () => {
+    const gateway = await runningGateway(nats, { RATE_LIMIT_BURST: '5', RATE_LIMIT_PER_SECOND: '50' });
+    const [flooder, honest] = [await rawConnected(gateway, 'flooder'), await connectedTo(gateway, 'honest')];
+    const flood = 100_000;
+    for (let sent = 0; sent < flood; sent += 1) flooder.socket.send('420["no:such"]');
+    for (let asked = 0; asked < 5; asked += 1) {
+      const ack = (await honest.emitWithAck('no:such')) as { error: { code: string } };
+      expect(ack.error.code).toBe('INVALID_PAYLOAD');
+    }
+    const answered = flooder.frames.filter(frame => frame.startsWith('430')).length;
+    expect(answered).toBeGreaterThan(0);
+    expect(answered).toBeLessThan(flood / 2);
   });
 
   test('is not told so where the limit is 0', async () => {
