@@ -90,7 +90,8 @@ test(
       { numRuns: INPUTS / BATCH, endOnFailure: true },
     );
     expect(answered).toBe(INPUTS);
-    expect((await memory()) / warm).toBeLessThan(1.5);
+    // Resident memory swings with the collector, by half as seen; a leak of a kilobyte an input would double it.
+    expect((await memory()) / warm).toBeLessThan(2);
 
     expect(stack.programs.get('gateway')!.pid).toBe(pid);
     const received = next(bob!, 'message:received');

@@ -1,11 +1,12 @@
 import { afterAll } from '@jest/globals';
-import { connectBus, type Bus, type BusObserver } from '@rapport/bus';
+import { connectBus, type Bus } from '@rapport/bus';
 import { startStack, type Stack, type StackOptions } from '@rapport/local-stack';
 import { env } from 'node:process';
 import { Pool } from 'pg';
 import { io, type Socket } from 'socket.io-client';
 import { inSeconds, sign } from '../gateway/test/token.ts';
 import { atEnd, temporaryFolder } from '../libs/service/test/kit.ts';
+import { silentObserver } from './silent-observer.ts';
 
 /** Six programs of their own on two cores, beside another test file. */
 export const STACK_TIMEOUT_MS = 180_000;
@@ -77,16 +78,6 @@ export async function developerOf(stack: Stack): Promise<Bus> {
   atEnd(() => developer.connection.close());
   return developer;
 }
-
-const nothing = (): void => undefined;
-const silentObserver: BusObserver = {
-  log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
-  requestEnded: nothing,
-  answerEnded: nothing,
-  setAside: nothing,
-  consumed: nothing,
-  fatal: nothing,
-};
 
 export function tokenOf(stack: Stack, userId: string, claims: object = {}): string {
   return sign({ sub: userId, name: secret('name'), exp: inSeconds(3_600), ...claims }, stack.jwtSecret);

@@ -16,7 +16,8 @@ const STEPS: readonly Step[] = [
   { heading: 'Types', command: 'tsc -p .' },
   {
     heading: 'Direction of imports',
-    command: 'depcruise --config .dependency-cruiser.mjs --output-type err-long libs gateway *-service scripts',
+    command:
+      'depcruise --config .dependency-cruiser.mjs --output-type err-long libs gateway *-service scripts bench e2e',
   },
   { heading: 'Unused files, exports and dependencies', command: 'knip' },
   // Types stay out of this one: a package may name what its functions take and return before somebody else does.

@@ -42,6 +42,8 @@ function fullBucket(burst: number, perSecond: number): TokenBucket {
   return bucket;
 }
 
+const nothing = (): void => undefined;
+
 export interface SocketCount {
   /** Counts a socket of the key. @returns what takes it out of the count again @throws AppError `RATE_LIMITED` */
   enter(key: string): () => void;
@@ -53,10 +55,11 @@ const SOCKET_RETRY_AFTER_MS = 5_000;
 /** @param most `0` turns the limit off */
 export function createSocketCount(what: string, most: number): SocketCount {
   const counts = new Map<string, number>();
+  if (most === 0) return { enter: () => nothing };
   return {
     enter(key) {
       const count = counts.get(key) ?? 0;
-      if (most > 0 && count >= most) {
+      if (count >= most) {
         throw new AppError('RATE_LIMITED', `too many sockets of this ${what}`, { retryAfterMs: SOCKET_RETRY_AFTER_MS });
       }
       counts.set(key, count + 1);

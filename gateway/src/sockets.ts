@@ -7,7 +7,7 @@ import type { ProcessContext } from '@rapport/service';
 import { Server } from 'socket.io';
 import { createAdmission, refusal } from './admission.ts';
 import type { Authenticate } from './authenticate.ts';
-import { boundBacklog, cutOffSlow, SLOW_ROOM } from './backlog.ts';
+import { boundBacklogs, cutOffSlow, SLOW_ROOM } from './backlog.ts';
 import { createDispatch } from './dispatch.ts';
 import { drain } from './drain.ts';
 import type { GatewayServer, GatewaySocket } from './gateway-socket.ts';
@@ -93,6 +93,10 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
       },
     );
   });
+  const boundBacklog = boundBacklogs(config.MAX_QUEUED_BYTES, socket => {
+    overflowed.inc();
+    cutOffSlow(socket);
+  });
   // One function for all sockets: a closure for each would cost each of them its memory.
   const onEvent = function (this: GatewaySocket, event: unknown, ...args: unknown[]): void {
     // The wire format allows a number for a name.
@@ -102,10 +106,7 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
     typing.leave(this.id);
   };
   io.on('connection', socket => {
-    boundBacklog(socket, config.MAX_QUEUED_BYTES, () => {
-      overflowed.inc();
-      cutOffSlow(socket);
-    });
+    boundBacklog(socket);
     forgetRequest(socket);
     socket.onAny(onEvent).on('disconnect', onDisconnect);
     socket.emit('session:ready', sessionReady(config));

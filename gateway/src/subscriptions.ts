@@ -51,7 +51,7 @@ export function createSubscriptions(bus: Bus, relay: (room: string, delivery: De
       clearTimeout(entry.linger);
       entry.holders += 1;
       held.set(room, entry);
-      await entry.listening.established;
+      await entry.listening.established();
     },
     release(recipient) {
       const room = roomOf(recipient);

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { beforeAll, expect, test } from '@jest/globals';
 import { Server } from 'socket.io';
 import { atEnd, until } from '../../libs/service/test/kit.ts';
-import { boundBacklog, cutOffSlow, SLOW_ROOM } from '../src/backlog.ts';
+import { boundBacklogs, cutOffSlow, SLOW_ROOM } from '../src/backlog.ts';
 import type { GatewayServer, GatewaySocket } from '../src/gateway-socket.ts';
 import { rawSocket, type RawSocket } from './raw-socket.ts';
 
@@ -38,10 +38,10 @@ async function peer(): Promise<Peer> {
   client.socket.send('40');
   const [socket] = await connected;
   let overflows = 0;
-  boundBacklog(socket, MAX_BYTES, () => {
+  boundBacklogs(MAX_BYTES, () => {
     overflows += 1;
     cutOffSlow(socket);
-  });
+  })(socket);
   return { client, socket, overflows: () => overflows };
 }
 

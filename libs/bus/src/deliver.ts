@@ -37,9 +37,9 @@ export interface Delivery {
 export interface Listening {
   /**
    * Resolves when the server has the subscription: from then on nothing is missed. Rejects when the connection
-   * breaks before that; read again, it waits for the server that the subscription has come back to.
+   * breaks before that; asked again, it waits for the server that the subscription has come back to.
    */
-  readonly established: Promise<void>;
+  established(): Promise<void>;
   stop(): void;
 }
 
@@ -64,18 +64,8 @@ export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Deliv
       }
     },
   });
-  let established: Promise<void> | undefined;
-  const establish = (): Promise<void> =>
-    (established ??= bus.connection.flush().catch((error: unknown) => {
-      established = undefined;
-      throw error;
-    }));
-  // At once, and whoever reads `established` handles a failure.
-  establish().catch(() => undefined);
   return {
-    get established() {
-      return establish();
-    },
+    established: () => bus.connection.flush(),
     stop: () => subscription.unsubscribe(),
   };
 }

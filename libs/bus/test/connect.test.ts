@@ -57,7 +57,7 @@ test('a bus that is closed has sent what it was given, and its end is not an err
   const [gateway, service] = [await house.join('gateway'), await house.join('messaging-service')];
   const arrived = Promise.withResolvers<Delivery>();
   const listening = listen(gateway, { user: 'bob' }, arrived.resolve);
-  await listening.established;
+  await listening.established();
 
   deliver(service, { user: 'bob' }, 'user:typing', { userId: 'alice', isTyping: true });
   await closeBus(service);

@@ -101,7 +101,7 @@ test('a receiver that throws is reported, and neither it nor the others miss wha
     if (delivery.text.includes('the barrier')) failing.resolve(delivery);
     else throw new Error('a receiver of the test fails');
   });
-  await listening.established;
+  await listening.established();
   const other = await collect(gateway, BOB);
 
   deliver(service, BOB, 'message:received', aMessage('bad for one'));
@@ -122,7 +122,7 @@ async function collect(bus: Bus, recipient: Recipient) {
     deliveries.push(delivery);
     waiting.get(deliveries.length)?.();
   });
-  await listening.established;
+  await listening.established();
   return {
     deliveries,
     stop: () => listening.stop(),

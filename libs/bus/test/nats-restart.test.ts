@@ -10,7 +10,7 @@ test('NATS is killed and comes back: requests, deliveries and facts go on by the
   const [gateway, service] = [await house.join('gateway'), await house.join('messaging-service')];
   const received: Delivery[] = [];
   const listening = listen(gateway, { user: 'bob' }, delivery => void received.push(delivery));
-  await listening.established;
+  await listening.established();
   const handled: string[] = [];
   consumeFacts(house, service, fact => void handled.push(fact.id));
   await answerWith(house, service, {

@@ -29,7 +29,7 @@ test.each([
     texts.push(text);
     if (text.includes(barrier.id)) arrived.resolve();
   });
-  await listening.established;
+  await listening.established();
 
   caller.publish(subject, JSON.stringify(REQUEST), { reply: BOBS_SCREEN });
   await caller.flush();
