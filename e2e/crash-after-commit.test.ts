@@ -34,7 +34,7 @@ test('a message whose service was killed between commit and publishing is delive
   const inbox = inboxOf(bob);
   const delivered = [next(bob, 'message:received'), next(phone, 'message:sent')];
 
-  const commits = await holdCommits(database, 'bob');
+  const commits = await holdCommits(database, 'message', "new.recipient_id = 'bob'");
   const content = secret();
   alice.emit('message:send', { recipientId: 'bob', content, clientMessageId: 'c-1' });
   await commits.held();

@@ -55,7 +55,7 @@ test('a message reaches all sockets of the recipient and the other sockets of th
 test('neither the ack nor the message comes before the commit', async () => {
   const [early, late, other] = await Promise.all(['early', 'late', 'other'].map(user => connected(stack, user)));
   const inbox = inboxOf(late!);
-  const commits = await holdCommits(database, 'late');
+  const commits = await holdCommits(database, 'message', "new.recipient_id = 'late'");
   let acked = false;
   const sent = send(early!, 'late').finally(() => (acked = true));
   await commits.held();

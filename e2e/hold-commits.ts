@@ -10,15 +10,18 @@ interface HeldCommits {
   release(): Promise<void>;
 }
 
-/** From now on the commit of every message to that user waits until it is released. */
-export async function holdCommits(database: Pool, recipientId: string): Promise<HeldCommits> {
+/**
+ * From now on the commit of every transaction that inserts such a row waits until it is released.
+ * @param when an SQL condition on `new`
+ */
+export async function holdCommits(database: Pool, table: string, when = 'true'): Promise<HeldCommits> {
   await database.query(
     `create or replace function wait_at_commit() returns trigger language plpgsql as
        $$ begin perform pg_advisory_xact_lock(${LOCK}); return null; end $$`,
   );
   await database.query(
-    `create constraint trigger wait_at_commit after insert on message deferrable initially deferred
-       for each row when (new.recipient_id = '${recipientId}') execute function wait_at_commit()`,
+    `create constraint trigger wait_at_commit after insert on ${table} deferrable initially deferred
+       for each row when (${when}) execute function wait_at_commit()`,
   );
   const holder = await database.connect();
   await holder.query('select pg_advisory_lock($1)', [LOCK]);
@@ -34,7 +37,7 @@ export async function holdCommits(database: Pool, recipientId: string): Promise<
       await holder.query('select pg_advisory_unlock($1)', [LOCK]);
       holder.release();
       // Waits for the transactions that are under way.
-      await database.query('drop trigger wait_at_commit on message');
+      await database.query(`drop trigger wait_at_commit on ${table}`);
     },
   };
 }

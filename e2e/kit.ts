@@ -1,5 +1,6 @@
 import { afterAll } from '@jest/globals';
 import { connectBus, type Bus } from '@rapport/bus';
+import type { BusUser } from '@rapport/contracts';
 import { startStack, type Stack, type StackOptions } from '@rapport/local-stack';
 import { env } from 'node:process';
 import { Pool } from 'pg';
@@ -65,18 +66,23 @@ export function databaseOf(stack: Stack): Pool {
 }
 
 /** A connection of the local developer, who may watch everything. */
-export async function developerOf(stack: Stack): Promise<Bus> {
-  const url = new URL(stack.nats.developer);
-  const developer = await connectBus({
+export const developerOf = (stack: Stack): Promise<Bus> => busOf(stack, 'developer');
+
+/** A connection of the platform's back office, which may make the requests of services. */
+export const backOfficeOf = (stack: Stack): Promise<Bus> => busOf(stack, 'back-office');
+
+async function busOf(stack: Stack, user: BusUser): Promise<Bus> {
+  const url = new URL(stack.nats[user]);
+  const bus = await connectBus({
     servers: url.host,
-    as: 'developer',
+    as: user,
     user: url.username,
     password: url.password,
     requestTimeoutMs: 10_000,
     observer: silentObserver,
   });
-  atEnd(() => developer.connection.close());
-  return developer;
+  atEnd(() => bus.connection.close());
+  return bus;
 }
 
 export function tokenOf(stack: Stack, userId: string, claims: object = {}): string {

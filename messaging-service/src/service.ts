@@ -1,11 +1,15 @@
-import { answerUsers } from '@rapport/bus';
+import { answerRequests } from '@rapport/bus';
 import type { ProcessContext } from '@rapport/service';
-import { assertMigrated, connectDatabase, startOutbox } from '@rapport/service/database';
+import { assertMigrated, connectDatabase, startOutbox, unavailableWithoutDatabase } from '@rapport/service/database';
 import packageJson from '../package.json' with { type: 'json' };
+import { createEndRelationship, createLinkRelationship } from './change-relationship.ts';
+import { createRequireContact } from './contact-policy.ts';
 import { database } from './database.ts';
 import { createDeliverMessage, createRedeliverMessage } from './deliver-message.ts';
+import { createListContacts, createListRelationships } from './list-relationships.ts';
 import { createSeal } from './seal.ts';
 import { createSendMessage } from './send-message.ts';
+import { createRetellContacts, createTellContacts } from './tell-contacts.ts';
 import { createTellTyping } from './tell-typing.ts';
 
 /** Starts the service: database, outbox, then the answers to every request of the table that is its own. */
@@ -20,10 +24,11 @@ export async function startMessagingService(context: ProcessContext<'messaging-s
   await assertMigrated(orm);
   health.add('database', async () => void (await pool.query('select 1')));
 
-  const policy = config.CONTACT_POLICY;
+  const requireContact = createRequireContact({ policy: config.CONTACT_POLICY, pool });
   const seal = createSeal(config.CONTENT_KEYS);
   const deliverMessage = createDeliverMessage(bus);
-  const outbox = await startOutbox<'message.sent'>({
+  const tellContacts = createTellContacts(bus);
+  const outbox = await startOutbox<'message.sent' | 'relationship.changed'>({
     bus,
     pool,
     log,
@@ -31,13 +36,25 @@ export async function startMessagingService(context: ProcessContext<'messaging-s
     stopping,
     onStop,
     retentionHours: config.OUTBOX_RETENTION_HOURS,
-    redeliver: { 'message.sent': createRedeliverMessage({ orm, seal, deliverMessage }) },
+    redeliver: {
+      'message.sent': createRedeliverMessage({ orm, seal, deliverMessage }),
+      'relationship.changed': createRetellContacts({ orm, tellContacts }),
+    },
   });
 
   const about = { version: packageJson.version, description: packageJson.description };
-  const answering = await answerUsers(bus, 'messaging-service', about, {
-    'message:send': createSendMessage({ pool, policy, seal, hashKey: config.BODY_HASH_KEY, outbox, deliverMessage }),
-    'message:typing': createTellTyping({ bus, policy }),
+  const hashKey = config.BODY_HASH_KEY;
+  const answering = await answerRequests(bus, 'messaging-service', about, {
+    user: unavailableWithoutDatabase({
+      'message:send': createSendMessage({ pool, requireContact, seal, hashKey, outbox, deliverMessage }),
+      'message:typing': createTellTyping({ bus, requireContact }),
+      'contact:list': createListContacts({ pool }),
+    }),
+    service: unavailableWithoutDatabase({
+      'relationship.link': createLinkRelationship({ orm, outbox, tellContacts }),
+      'relationship.end': createEndRelationship({ orm, outbox, tellContacts }),
+      'relationship.list': createListRelationships({ orm }),
+    }),
   });
   onStop('answers', () => answering.stop());
 }

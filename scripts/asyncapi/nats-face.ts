@@ -4,12 +4,18 @@ import {
   buildSubject,
   deliveries,
   facts,
+  ServiceActor,
+  serviceRequests,
   userRequests,
   type DeliveryName,
   type FactName,
   type Recipient,
+  type ServiceRequestName,
+  type ServiceRequestRow,
   type UserRequestName,
+  type UserRequestRow,
 } from '@rapport/contracts';
+import type { z } from 'zod';
 import type { Face } from './face.ts';
 import { channelMessage, channelReference, messageReferences, toPart, toTypeName } from './names.ts';
 import { deliveryHeaders, factHeaders, failureHeaders, replyHeaders, requestHeaders } from './nats-headers.ts';
@@ -42,9 +48,8 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
     headers: failureHeaders(book),
     payload: failureSchema(book),
   };
-  for (const event of Object.keys(userRequests) as UserRequestName[]) {
-    const row = userRequests[event];
-    const name = `rpc.user.${toPart(event)}`;
+  for (const request of [...requestsOfUsers(), ...requestsOfServices()]) {
+    const { name, row, actor } = request;
     const reply = `${name}.reply`;
     replies.push(reply);
     messages[name] = {
@@ -53,20 +58,20 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
       payload: {
         type: 'object',
         properties: {
-          actor: book.refer(Actor, 'Actor', 'input'),
-          input: book.refer(row.input, `${toTypeName(event)}Input`, 'input'),
+          actor: book.refer(actor.schema, actor.name, 'input'),
+          input: book.refer(row.input, `${request.type}Input`, 'input'),
         },
         required: ['actor', 'input'],
       },
     };
     messages[reply] = {
-      summary: `The reply to ${event}, which the gateway passes on as its ack.`,
+      summary: request.replySummary,
       headers: replyHeaders(book),
-      payload: successSchema(book, event, userRequests[event].output),
+      payload: successSchema(book, request.type, row.output),
     };
     channels[name] = {
-      address: buildSubject({ family: 'request', caller: 'user', name: event }),
-      description: 'Only gateways may publish here.',
+      address: request.subject,
+      description: request.whoMayAsk,
       ...ON_NATS,
       messages: messageReferences([name]),
     };
@@ -74,7 +79,7 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
       action: 'receive',
       channel: channelReference(name),
       summary: row.summary,
-      description: `Answered by ${row.answeredBy}${row.ordered ? ', in the order in which one socket sent them' : ''}.`,
+      description: `Answered by ${row.answeredBy}${request.isOrdered ? ', in the order in which one socket sent them' : ''}.`,
       messages: [channelMessage(name, name)],
       reply: {
         channel: channelReference(INBOX),
@@ -89,6 +94,44 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
     ...ON_NATS,
     messages: messageReferences(replies),
   };
+}
+
+interface DescribedRequest {
+  readonly name: string;
+  readonly subject: string;
+  readonly row: UserRequestRow | ServiceRequestRow;
+  /** The stem of the names of its schemas. */
+  readonly type: string;
+  readonly actor: { readonly schema: z.ZodType; readonly name: string };
+  readonly whoMayAsk: string;
+  readonly replySummary: string;
+  readonly isOrdered: boolean;
+}
+
+function requestsOfUsers(): DescribedRequest[] {
+  return (Object.keys(userRequests) as UserRequestName[]).map(event => ({
+    name: `rpc.user.${toPart(event)}`,
+    subject: buildSubject({ family: 'request', caller: 'user', name: event }),
+    row: userRequests[event],
+    type: toTypeName(event),
+    actor: { schema: Actor, name: 'Actor' },
+    whoMayAsk: 'Only gateways may publish here.',
+    replySummary: `The reply to ${event}, which the gateway passes on as its ack.`,
+    isOrdered: userRequests[event].ordered,
+  }));
+}
+
+function requestsOfServices(): DescribedRequest[] {
+  return (Object.keys(serviceRequests) as ServiceRequestName[]).map(name => ({
+    name: `rpc.service.${name}`,
+    subject: buildSubject({ family: 'request', caller: 'service', name }),
+    row: serviceRequests[name],
+    type: `Service${toTypeName(name)}`,
+    actor: { schema: ServiceActor, name: 'ServiceActor' },
+    whoMayAsk: ['Only these may publish here: back-office', ...serviceRequests[name].askedBy].join(', ').concat('.'),
+    replySummary: `The reply to ${name}.`,
+    isOrdered: false,
+  }));
 }
 
 function addDeliveries({ channels, operations, messages }: OpenFace, book: SchemaBook): void {

@@ -30,7 +30,7 @@ export function socketFace(book: SchemaBook): Face {
     messages[`${name}.ack`] = {
       name: `ack of ${event}`,
       summary: `What the ack callback of ${event} receives.`,
-      payload: { oneOf: [successSchema(book, event, row.output), failure] },
+      payload: { oneOf: [successSchema(book, toTypeName(event), row.output), failure] },
     };
     operations[name] = {
       action: 'receive',
@@ -72,13 +72,16 @@ export function socketFace(book: SchemaBook): Face {
   };
 }
 
-/** `{ ok: true, data }` of one request: what its ack carries, and its reply on NATS. */
-export function successSchema(book: SchemaBook, event: string, output: z.ZodType): { $ref: string } {
-  return book.enter(`${toTypeName(event)}Success`, {
+/**
+ * `{ ok: true, data }` of one request: what its ack carries, and its reply on NATS.
+ * @param type the stem of the names of its schemas
+ */
+export function successSchema(book: SchemaBook, type: string, output: z.ZodType): { $ref: string } {
+  return book.enter(`${type}Success`, {
     type: 'object',
     properties: {
       ok: { const: true },
-      data: book.refer(output, `${toTypeName(event)}Output`, 'output'),
+      data: book.refer(output, `${type}Output`, 'output'),
     },
     required: ['ok', 'data'],
   });

@@ -7,9 +7,14 @@ import {
   ERROR_CODES,
   HEADERS,
   parseInput,
+  ServiceActor,
+  serviceRequests,
   userRequests,
   type ErrorCode,
+  type ServiceInput,
   type ServiceName,
+  type ServiceOutput,
+  type ServiceRequestName,
   type UserInput,
   type UserOutput,
   type UserRequestName,
@@ -25,12 +30,24 @@ export interface UserRequest<N extends UserRequestName> {
   readonly socketId: string | undefined;
 }
 
+export interface ServiceRequest<N extends ServiceRequestName> {
+  readonly actor: ServiceActor;
+  readonly input: ServiceInput<N>;
+}
+
 /** One use case for every row of the table that this service answers; a missing one does not compile. */
-export type UserHandlers<S extends ServiceName> = {
-  [N in UserRequestName as (typeof userRequests)[N]['answeredBy'] extends S ? N : never]: (
-    request: UserRequest<N>,
-  ) => Promise<UserOutput<N>>;
-};
+export interface Handlers<S extends ServiceName> {
+  readonly user: {
+    [N in UserRequestName as (typeof userRequests)[N]['answeredBy'] extends S ? N : never]: (
+      request: UserRequest<N>,
+    ) => Promise<UserOutput<N>>;
+  };
+  readonly service: {
+    [N in ServiceRequestName as (typeof serviceRequests)[N]['answeredBy'] extends S ? N : never]: (
+      request: ServiceRequest<N>,
+    ) => Promise<ServiceOutput<N>>;
+  };
+}
 
 /** Requests a process works on at once; the next one is told to come back. Bounds memory: 4,000 × 64 KiB. */
 const MAX_IN_FLIGHT = 4_000;
@@ -42,14 +59,14 @@ interface Answering {
 }
 
 /**
- * Answers the requests of users, as a service of the NATS services API (`nats micro ls`, `info`, `stats`)
- * in a queue group named after the service. What a handler throws becomes the reply, never more.
+ * Answers the requests of users and of services, as a service of the NATS services API (`nats micro ls`, `info`,
+ * `stats`) in a queue group named after the service. What a handler throws becomes the reply, never more.
  */
-export async function answerUsers<S extends ServiceName>(
+export async function answerRequests<S extends ServiceName>(
   bus: Bus,
   service: S,
   about: { version: string; description: string },
-  handlers: UserHandlers<S>,
+  handlers: Handlers<S>,
 ): Promise<Answering> {
   const codes = new Map<string, Record<string, number>>();
   const micro = await new Svcm(answeringInboxesOnly(bus)).add({
@@ -60,16 +77,15 @@ export async function answerUsers<S extends ServiceName>(
     statsHandler: endpoint => Promise.resolve({ codes: codes.get(endpoint.subject) ?? {} }),
   });
   const underWay = new Set<Promise<void>>();
-  for (const [event, handler] of Object.entries(handlers) as [UserRequestName, Handler][]) {
-    const subject = buildSubject({ family: 'request', caller: 'user', name: event });
+  for (const endpoint of endpointsOf(handlers)) {
     const counts: Record<string, number> = {};
-    codes.set(subject, counts);
-    micro.addEndpoint(event.replace(':', '-'), {
-      subject,
-      metadata: { summary: userRequests[event].summary },
+    codes.set(endpoint.subject, counts);
+    micro.addEndpoint(endpoint.name, {
+      subject: endpoint.subject,
+      metadata: { summary: endpoint.summary },
       handler: (error, message) => {
         if (error) return;
-        const work = answer(bus, event, handler, message, underWay.size).then(code => {
+        const work = answer(bus, endpoint, message, underWay.size).then(code => {
           counts[code] = (counts[code] ?? 0) + 1;
           underWay.delete(work);
         });
@@ -88,22 +104,61 @@ export async function answerUsers<S extends ServiceName>(
   };
 }
 
-type Handler = (request: UserRequest<UserRequestName>) => Promise<unknown>;
+/** One subject that is answered. */
+interface Endpoint {
+  readonly name: string;
+  readonly subject: string;
+  readonly summary: string;
+  /** The event or request, for traces. */
+  readonly span: string;
+  /** Checks the message and does what it asks for. @throws AppError */
+  handle(message: ServiceMsg): Promise<unknown>;
+}
 
-async function answer(
-  bus: Bus,
-  event: UserRequestName,
-  handler: Handler,
-  message: ServiceMsg,
-  inFlight: number,
-): Promise<ErrorCode | 'OK'> {
+// The compiler knows that name and handler belong together, but not through `Object.entries`.
+type UserHandler = (request: UserRequest<UserRequestName>) => Promise<unknown>;
+type ServiceHandler = (request: ServiceRequest<ServiceRequestName>) => Promise<unknown>;
+
+function endpointsOf<S extends ServiceName>({ user, service }: Handlers<S>): Endpoint[] {
+  return [
+    ...(Object.entries(user) as [UserRequestName, UserHandler][]).map(([event, handler]): Endpoint => ({
+      name: event.replace(':', '-'),
+      subject: buildSubject({ family: 'request', caller: 'user', name: event }),
+      summary: userRequests[event].summary,
+      span: event,
+      handle: async message => {
+        const body = readBody(message);
+        return handler({
+          actor: parseInput(Actor, body.actor),
+          input: parseInput(userRequests[event].input, body.input),
+          socketId: message.headers?.get(HEADERS.socket) || undefined,
+        });
+      },
+    })),
+    ...(Object.entries(service) as [ServiceRequestName, ServiceHandler][]).map(([name, handler]): Endpoint => ({
+      name: `service-${name.replace('.', '-')}`,
+      subject: buildSubject({ family: 'request', caller: 'service', name }),
+      summary: serviceRequests[name].summary,
+      span: name,
+      handle: async message => {
+        const body = readBody(message);
+        return handler({
+          actor: parseInput(ServiceActor, body.actor),
+          input: parseInput(serviceRequests[name].input, body.input),
+        });
+      },
+    })),
+  ];
+}
+
+async function answer(bus: Bus, endpoint: Endpoint, message: ServiceMsg, inFlight: number): Promise<ErrorCode | 'OK'> {
   const started = performance.now();
-  const code = await withTraceOf(message.headers, event, async () => {
+  const code = await withTraceOf(message.headers, endpoint.span, async () => {
     try {
       if (inFlight >= MAX_IN_FLIGHT) {
         throw new AppError('UNAVAILABLE', 'the service is full', { retryAfterMs: RETRY_AFTER_MS });
       }
-      const data = await handler(readRequest(event, message));
+      const data = await endpoint.handle(message);
       // Inside the try: NATS refuses a reply above `max_payload` by throwing.
       message.respond(JSON.stringify({ ok: true, data }), { headers: tracedHeaders() });
       return 'OK' as const;
@@ -117,17 +172,13 @@ async function answer(
   return code;
 }
 
-function readRequest(event: UserRequestName, message: ServiceMsg): UserRequest<UserRequestName> {
+function readBody(message: ServiceMsg): { actor: unknown; input: unknown } {
   const body = parseJson(message.string());
   const field = (name: string): unknown =>
     typeof body === 'object' && body !== null && Object.hasOwn(body, name)
       ? (body as Record<string, unknown>)[name]
       : undefined;
-  return {
-    actor: parseInput(Actor, field('actor')),
-    input: parseInput(userRequests[event].input, field('input')),
-    socketId: message.headers?.get(HEADERS.socket) || undefined,
-  };
+  return { actor: field('actor'), input: field('input') };
 }
 
 // JSON.parse quotes the text in its message, and the text may be what somebody told their therapist.

@@ -1,4 +1,4 @@
-export { answerUsers, type UserHandlers, type UserRequest } from './answer.ts';
+export { answerRequests, type Handlers, type ServiceRequest, type UserRequest } from './answer.ts';
 export type { Fact } from './cloud-event.ts';
 export { closeBus, connectBus, onReconnected, pingBus, type Bus, type BusOptions } from './connect.ts';
 export { consume, consumerLag, type Consuming, type Inbox } from './consume.ts';
@@ -6,6 +6,6 @@ export { deliver, listen, type Delivery, type Listening } from './deliver.ts';
 export type { BusLog, BusObserver } from './observer.ts';
 export { provision } from './provision.ts';
 export { publish } from './publish.ts';
-export { requestForUser, type Reply } from './request.ts';
+export { requestAsService, requestForUser, type Reply } from './request.ts';
 export { renderServerConfig, type ServerConfigOptions } from './server-config.ts';
 export { traceId, withSpan } from './trace.ts';

@@ -1,4 +1,4 @@
-import { RequestError, TimeoutError, type Msg } from '@nats-io/nats-core';
+import { RequestError, TimeoutError, type Msg, type MsgHdrs } from '@nats-io/nats-core';
 import {
   AppError,
   buildSubject,
@@ -7,6 +7,10 @@ import {
   type Ack,
   type Actor,
   type ErrorCode,
+  type ServiceActor,
+  type ServiceInput,
+  type ServiceOutput,
+  type ServiceRequestName,
   type UserInput,
   type UserOutput,
   type UserRequestName,
@@ -29,15 +33,30 @@ export interface Reply<Data> {
  * Makes a user's request to the service that answers it. A failure that the service reports is a reply.
  * @throws AppError `UNAVAILABLE` at once when nobody answers the subject, or after the request time-out
  */
-export async function requestForUser<N extends UserRequestName>(
+export function requestForUser<N extends UserRequestName>(
   bus: Bus,
   event: N,
   body: { actor: Actor; input: UserInput<N> },
   options: { socketId?: string } = {},
 ): Promise<Reply<UserOutput<N>>> {
-  const subject = buildSubject({ family: 'request', caller: 'user', name: event });
   const headers = tracedHeaders();
   if (options.socketId) headers.set(HEADERS.socket, options.socketId);
+  return request(bus, buildSubject({ family: 'request', caller: 'user', name: event }), body, headers);
+}
+
+/**
+ * Makes a request as a service. A failure that the answering service reports is a reply.
+ * @throws AppError `UNAVAILABLE`, as above
+ */
+export function requestAsService<N extends ServiceRequestName>(
+  bus: Bus,
+  name: N,
+  body: { actor: ServiceActor; input: ServiceInput<N> },
+): Promise<Reply<ServiceOutput<N>>> {
+  return request(bus, buildSubject({ family: 'request', caller: 'service', name }), body, tracedHeaders());
+}
+
+async function request<Data>(bus: Bus, subject: string, body: object, headers: MsgHdrs): Promise<Reply<Data>> {
   const started = performance.now();
   let code: ErrorCode | 'OK' = 'INTERNAL';
   try {
@@ -47,7 +66,7 @@ export async function requestForUser<N extends UserRequestName>(
     });
     code = codeOf(message);
     const text = message.string();
-    return { code, text, read: () => JSON.parse(text) as Ack<UserOutput<N>> };
+    return { code, text, read: () => JSON.parse(text) as Ack<Data> };
   } catch (error) {
     const unavailable = toUnavailable(error);
     code = unavailable.code;

@@ -5,7 +5,7 @@ import { env } from 'node:process';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
-import { answerUsers, closeBus, connectBus, provision, type Bus, type UserHandlers } from '@rapport/bus';
+import { answerRequests, closeBus, connectBus, provision, type Bus, type Handlers } from '@rapport/bus';
 import { durableName, inboxPrefix, type BusUser, type FactConsumer } from '@rapport/contracts';
 import { startNats, type Nats } from '@rapport/local-stack';
 import { startTracing } from '../../service/src/tracing.ts';
@@ -84,15 +84,18 @@ export function openHouse(consumers: readonly FactConsumer[] = [CONSUMER]): Hous
   };
 }
 
+type Messaging = Handlers<'messaging-service'>;
+
 /** Answers the requests named, as the messaging service, until the test is over. */
 export async function answerWith(
   house: House,
   bus: Bus,
-  handlers: Partial<UserHandlers<'messaging-service'>>,
-): ReturnType<typeof answerUsers> {
+  user: Partial<Messaging['user']>,
+  service: Partial<Messaging['service']> = {},
+): ReturnType<typeof answerRequests> {
   const about = { version: '1.2.3', description: 'Answers a test.' };
-  const all = handlers as UserHandlers<'messaging-service'>;
-  const answering = await answerUsers(bus, 'messaging-service', about, all);
+  const all = { user, service } as Messaging;
+  const answering = await answerRequests(bus, 'messaging-service', about, all);
   house.afterwards(() => answering.stop());
   return answering;
 }

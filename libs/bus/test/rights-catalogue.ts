@@ -5,11 +5,13 @@ import {
   deliveries,
   facts,
   inboxPrefix,
+  serviceRequests,
   userRequests,
   type BusUser,
   type DeliveryName,
   type FactName,
   type Recipient,
+  type ServiceRequestRow,
   type UserRequestName,
 } from '@rapport/contracts';
 import { CONSUMER } from './kit.ts';
@@ -31,6 +33,11 @@ const NOBODY: readonly BusUser[] = [];
 const requests = (Object.keys(userRequests) as UserRequestName[]).map(name => ({
   subject: buildSubject({ family: 'request', caller: 'user', name }),
   service: userRequests[name].answeredBy as BusUser,
+}));
+const serviceRequestCases = Object.entries<ServiceRequestRow>(serviceRequests).map(([name, row]) => ({
+  subject: buildSubject({ family: 'request', caller: 'service', name }),
+  service: row.answeredBy as BusUser,
+  askers: ['back-office', ...row.askedBy] as readonly BusUser[],
 }));
 const published = (Object.keys(facts) as FactName[]).map(name => ({
   subject: buildSubject({ family: 'fact', name }),
@@ -57,7 +64,8 @@ function cases(allowed: readonly BusUser[], ...subjects: string[]): SubjectCase[
 export function publishCases(): SubjectCase[] {
   return [
     ...requests.flatMap(({ subject }) => cases(['gateway'], subject)),
-    ...cases(['back-office'], 'rpc.v1.service.session.revoke', 'rpc.v1.service.notification.create'),
+    ...serviceRequestCases.flatMap(({ subject, askers }) => cases(askers, subject)),
+    ...cases(['back-office'], 'rpc.v1.service.no.such-request'),
     ...delivered.flatMap(({ subject, service, isInTable }) => cases(isInTable ? [service] : NOBODY, subject)),
     ...published.flatMap(({ subject, service }) => cases([service], subject)),
     ...BUS_USERS.flatMap(user =>
@@ -84,7 +92,7 @@ export function publishCases(): SubjectCase[] {
 
 export function subscribeCases(): SubjectCase[] {
   return [
-    ...requests.flatMap(({ subject, service }) => [
+    ...[...requests, ...serviceRequestCases].flatMap(({ subject, service }) => [
       ...cases(['developer'], subject),
       { subject, queue: service, allowed: [service, 'developer'] as const },
       { subject, queue: 'another', allowed: ['developer'] as const },

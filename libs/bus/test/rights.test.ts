@@ -72,7 +72,7 @@ test('what was refused does not arrive', async () => {
 test('a request of the back office reaches the services, and the reply its own inbox', async () => {
   const backOffice = await house.connectRaw('back-office');
 
-  const unanswered = backOffice.request('rpc.v1.service.session.revoke', '{}', { timeout: 20_000 });
+  const unanswered = backOffice.request('rpc.v1.service.no.such-request', '{}', { timeout: 20_000 });
 
   await expect(unanswered).rejects.toMatchObject({ message: expect.stringMatching(/no responders/) });
 });

@@ -15,3 +15,12 @@ export const Actor = z
   })
   .meta({ id: 'Actor', description: 'Who a request is made for.' });
 export type Actor = z.infer<typeof Actor>;
+
+/** Who a service request is made by. That it may be made at all is proven by the right to publish its subject. */
+export const ServiceActor = z
+  .object({
+    service: Id.meta({ description: 'The name of the service or back-office system, for the record.' }),
+    onBehalfOf: Id.optional().meta({ description: 'The user for whom it acts.' }),
+  })
+  .meta({ id: 'ServiceActor', description: 'Which service makes a request, and for whom.' });
+export type ServiceActor = z.infer<typeof ServiceActor>;

@@ -13,7 +13,7 @@ export {
 export { gatewayEvents, gatewayRequests, PROTOCOL } from './gateway.ts';
 export { HEADERS } from './headers.ts';
 export { carriesHealthData, healthDataFields } from './health-data.ts';
-export { Actor, ROLES, type Role } from './identity.ts';
+export { Actor, ROLES, ServiceActor, type Role } from './identity.ts';
 export { Id, isId, Timestamp } from './ids.ts';
 export { MAX_CONTENT_CHARACTERS, type Message, type MessageSendInput } from './messaging.ts';
 export {
@@ -25,7 +25,9 @@ export {
   type ProcessName,
   type ServiceName,
 } from './processes.ts';
+export type { Relationship } from './relationships.ts';
 export { busRights, type Rights } from './rights.ts';
+export type { ServiceRequestRow, UserRequestRow } from './rows.ts';
 export { durableName, factConsumers, FACTS_STREAM, type FactConsumer } from './stream.ts';
 export {
   ANY_ID,
@@ -42,11 +44,15 @@ export {
   isDroppable,
   isGatewayRequest,
   isUserRequest,
+  serviceRequests,
   userRequests,
   type DeliveryName,
   type DeliveryPayload,
   type FactData,
   type FactName,
+  type ServiceInput,
+  type ServiceOutput,
+  type ServiceRequestName,
   type UserInput,
   type UserOutput,
   type UserRequestName,

@@ -1,8 +1,17 @@
 import { carriesHealthData } from './health-data.ts';
-import { BUS_USERS, inboxPrefix, type BusUser, type ServiceName } from './processes.ts';
+import { BUS_USERS, inboxPrefix, type BusUser, type ProcessName, type ServiceName } from './processes.ts';
 import { FACTS_STREAM, factConsumers, type FactConsumer } from './stream.ts';
 import { ANY_ID, ANY_NAME, buildSubject, type Recipient } from './subjects.ts';
-import { deliveries, facts, userRequests, type DeliveryName, type FactName, type UserRequestName } from './table.ts';
+import {
+  deliveries,
+  facts,
+  serviceRequests,
+  userRequests,
+  type DeliveryName,
+  type FactName,
+  type ServiceRequestName,
+  type UserRequestName,
+} from './table.ts';
 
 /** What a NATS user may publish and subscribe to: that and nothing else. `subject queue` grants one queue group. */
 export interface Rights {
@@ -63,9 +72,12 @@ const STREAM_REQUESTS: readonly string[] = [
 
 function gatewayRights(): Rights {
   return {
-    publish: (Object.keys(userRequests) as UserRequestName[]).map(name =>
-      buildSubject({ family: 'request', caller: 'user', name }),
-    ),
+    publish: [
+      ...(Object.keys(userRequests) as UserRequestName[]).map(name =>
+        buildSubject({ family: 'request', caller: 'user', name }),
+      ),
+      ...askedBy('gateway'),
+    ],
     subscribe: [
       ...everyRecipient().map(to => buildSubject({ family: 'delivery', to, name: ANY_NAME })),
       inboxOf('gateway'),
@@ -73,9 +85,27 @@ function gatewayRights(): Rights {
   };
 }
 
+/** The service requests that a process of ours makes. */
+function askedBy(process: ProcessName): string[] {
+  const names = Object.keys(serviceRequests) as ServiceRequestName[];
+  return names
+    .filter(name => serviceRequests[name].askedBy.some(asker => asker === process))
+    .map(name => buildSubject({ family: 'request', caller: 'service', name }));
+}
+
+/** Whose requests a service answers. */
+function askersOf(service: ServiceName): BusUser[] {
+  const rows = Object.values(serviceRequests).filter(row => row.answeredBy === service);
+  const asking = new Set<BusUser>([...ALWAYS_ASKING, ...rows.flatMap((row): readonly ProcessName[] => row.askedBy)]);
+  return BUS_USERS.filter(user => asking.has(user));
+}
+
 function serviceRights(service: ServiceName, consumers: readonly FactConsumer[]): Rights {
   const answered = (Object.keys(userRequests) as UserRequestName[]).filter(
     name => userRequests[name].answeredBy === service,
+  );
+  const answeredForServices = (Object.keys(serviceRequests) as ServiceRequestName[]).filter(
+    name => serviceRequests[name].answeredBy === service,
   );
   const delivered = (Object.keys(deliveries) as DeliveryName[]).filter(
     name => deliveries[name].publishedBy === service,
@@ -89,7 +119,8 @@ function serviceRights(service: ServiceName, consumers: readonly FactConsumer[])
       ...published.map(name => buildSubject({ family: 'fact', name })),
       // Replies are granted prefix by prefix: with `allow_responses` a caller could have the service
       // publish its answer to a subject of the caller's choice.
-      ...BUS_USERS.filter(user => ASKS_SERVICES.includes(user)).map(inboxOf),
+      ...askersOf(service).map(inboxOf),
+      ...askedBy(service),
       ...consumers.flatMap(({ durable }) => [
         `$JS.API.CONSUMER.INFO.${FACTS_STREAM}.${durable}`,
         `$JS.API.CONSUMER.MSG.NEXT.${FACTS_STREAM}.${durable}`,
@@ -98,13 +129,15 @@ function serviceRights(service: ServiceName, consumers: readonly FactConsumer[])
     ],
     subscribe: [
       ...answered.map(name => `${buildSubject({ family: 'request', caller: 'user', name })} ${service}`),
+      ...answeredForServices.map(name => `${buildSubject({ family: 'request', caller: 'service', name })} ${service}`),
       ...DISCOVERY.flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.${service}`, `$SRV.${verb}.${service}.*`]),
       inboxOf(service),
     ],
   };
 }
 
-const ASKS_SERVICES: readonly BusUser[] = ['gateway', 'back-office', 'ops', 'developer'];
+/** Whose requests every service answers. */
+const ALWAYS_ASKING: readonly BusUser[] = ['gateway', 'back-office', 'ops', 'developer'];
 
 function provisionerRights(): Rights {
   return {

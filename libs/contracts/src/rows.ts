@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Role } from './identity.ts';
-import type { ServiceName } from './processes.ts';
+import type { ProcessName, ServiceName } from './processes.ts';
 
 /** A client → server event, which the gateway turns into a request to the service that answers it. */
 export interface UserRequestRow {
@@ -11,6 +11,16 @@ export interface UserRequestRow {
   readonly answeredBy: ServiceName;
   /** Requests of one socket reach the service one after the other, in the order the socket sent them. */
   readonly ordered: boolean;
+}
+
+/** A request that a service or the platform's back office makes, of its own accord or on behalf of a user. */
+export interface ServiceRequestRow {
+  readonly summary: string;
+  readonly input: z.ZodType;
+  readonly output: z.ZodType;
+  readonly answeredBy: ServiceName;
+  /** The processes of ours that make it; the back office may make every one. */
+  readonly askedBy: readonly ProcessName[];
 }
 
 /** A server → client event that a service publishes and a gateway passes on byte for byte. */

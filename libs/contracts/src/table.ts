@@ -1,24 +1,43 @@
 import type { z } from 'zod';
 import { gatewayRequests } from './gateway.ts';
 import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
-import type { DeliveryRow, FactRow, UserRequestRow } from './rows.ts';
+import {
+  relationshipDeliveries,
+  relationshipFacts,
+  relationshipRequests,
+  relationshipServiceRequests,
+} from './relationships.ts';
+import type { DeliveryRow, FactRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
 
 // The table: one row per event. The gateway's dispatch, the services' types, the NATS rights of each
 // process, log redaction and the AsyncAPI document all follow from it. A new event is a new row here
 // and a use case in the service that answers it.
 
 /** Client → server. */
-export const userRequests = { ...messagingRequests } as const satisfies Record<string, UserRequestRow>;
+export const userRequests = { ...messagingRequests, ...relationshipRequests } as const satisfies Record<
+  string,
+  UserRequestRow
+>;
+
+/** Service or back office → service. */
+export const serviceRequests = { ...relationshipServiceRequests } as const satisfies Record<string, ServiceRequestRow>;
 
 /** Service → client, through a gateway. */
-export const deliveries = { ...messagingDeliveries } as const satisfies Record<string, DeliveryRow>;
+export const deliveries = { ...messagingDeliveries, ...relationshipDeliveries } as const satisfies Record<
+  string,
+  DeliveryRow
+>;
 
 /** Service → services, through the stream of facts. */
-export const facts = { ...messagingFacts } as const satisfies Record<string, FactRow>;
+export const facts = { ...messagingFacts, ...relationshipFacts } as const satisfies Record<string, FactRow>;
 
 export type UserRequestName = keyof typeof userRequests;
 export type UserInput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['input']>;
 export type UserOutput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['output']>;
+
+export type ServiceRequestName = keyof typeof serviceRequests;
+export type ServiceInput<N extends ServiceRequestName> = z.output<(typeof serviceRequests)[N]['input']>;
+export type ServiceOutput<N extends ServiceRequestName> = z.output<(typeof serviceRequests)[N]['output']>;
 
 export type GatewayRequestName = keyof typeof gatewayRequests;
 

@@ -1,5 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { Actor, carriesHealthData, deliveries, facts, healthDataFields, userRequests } from '@rapport/contracts';
+import {
+  Actor,
+  carriesHealthData,
+  deliveries,
+  facts,
+  healthDataFields,
+  serviceRequests,
+  userRequests,
+} from '@rapport/contracts';
 import { z } from 'zod';
 import { healthData } from '../src/health-data.ts';
 
@@ -116,7 +124,10 @@ describe('in the table', () => {
 
   test('every field of free text is marked, in every request and every delivery', () => {
     const schemas = [
-      ...Object.values(userRequests).flatMap(({ input, output }): z.ZodType[] => [input, output]),
+      ...Object.values({ ...userRequests, ...serviceRequests }).flatMap(({ input, output }): z.ZodType[] => [
+        input,
+        output,
+      ]),
       ...Object.values(deliveries).map(({ payload }): z.ZodType => payload),
     ];
 

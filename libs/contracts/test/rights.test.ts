@@ -5,18 +5,25 @@ import {
   carriesHealthData,
   deliveries,
   factConsumers,
+  facts,
   inboxPrefix,
+  serviceRequests,
   userRequests,
+  type BusUser,
   type DeliveryName,
   type FactConsumer,
+  type FactName,
   type ServiceName,
+  type ServiceRequestRow,
   type UserRequestName,
 } from '@rapport/contracts';
 
 const CONSUMER: FactConsumer = { durable: 'd', fact: 'message.sent', service: 'messaging-service' };
 
 /** In the order of the table. */
-const contentFree = ['user:typing'];
+const contentFree = (Object.keys(deliveries) as DeliveryName[]).filter(
+  event => !carriesHealthData(deliveries[event].payload),
+);
 
 const rights = busRights();
 const everybody = BUS_USERS.map(user => [user, rights[user]] as const);
@@ -24,7 +31,10 @@ const everybody = BUS_USERS.map(user => [user, rights[user]] as const);
 describe('what each user may do, word for word', () => {
   test('the gateway asks for users and hears what is delivered', () => {
     expect(rights.gateway).toEqual({
-      publish: Object.keys(userRequests).map(event => `rpc.v1.user.${event.replace(':', '.')}`),
+      publish: [
+        ...Object.keys(userRequests).map(event => `rpc.v1.user.${event.replace(':', '.')}`),
+        ...requestsMadeBy('gateway'),
+      ],
       subscribe: ['deliver.v1.user.*.>', 'deliver.v1.therapist.*.>', 'deliver.v1.all.>', '_INBOX_gateway.>'],
     });
   });
@@ -32,14 +42,16 @@ describe('what each user may do, word for word', () => {
   test('the messaging service answers in its queue group, delivers, and publishes its facts', () => {
     expect(rights['messaging-service'].publish).toEqual([
       ...deliveriesOf('messaging-service'),
-      'event.v1.message.sent',
+      ...factsOf('messaging-service'),
       '_INBOX_gateway.>',
       '_INBOX_back-office.>',
       '_INBOX_ops.>',
       '_INBOX.>',
     ]);
     expect(rights['messaging-service'].subscribe).toEqual([
-      ...requestsOf('messaging-service').map(subject => `${subject} messaging-service`),
+      ...[...requestsOf('messaging-service'), ...serviceRequestsOf('messaging-service')].map(
+        subject => `${subject} messaging-service`,
+      ),
       ...['PING', 'INFO', 'STATS'].flatMap(verb => [
         `$SRV.${verb}`,
         `$SRV.${verb}.messaging-service`,
@@ -70,11 +82,13 @@ describe('what each user may do, word for word', () => {
   });
 
   test('operations watch what carries no content, and ask only who is there', () => {
+    expect(contentFree).toContain('user:typing');
+    expect(contentFree).not.toContain('message:received');
     expect(rights.ops.publish.every(subject => /^\$SRV\.(PING|INFO|STATS)(\.>)?$/.test(subject))).toBe(true);
     expect(rights.ops.subscribe).toEqual([
       'event.v1.>',
       'control.v1.>',
-      ...contentFree.map(event => `deliver.v1.user.*.${event.replace(':', '.')}`),
+      ...contentFree.flatMap(event => deliveries[event].to.map(to => `deliver.v1.${to}.*.${event.replace(':', '.')}`)),
       '$JS.EVENT.ADVISORY.>',
       '_INBOX_ops.>',
     ]);
@@ -97,10 +111,12 @@ describe('what holds for every user', () => {
     expect(ask.map(([user]) => user)).toEqual(['gateway']);
   });
 
-  test('nobody but the back office may make a request as a service', () => {
-    const ask = everybody.filter(([, { publish }]) => publish.some(pattern => overlaps(pattern, 'rpc.v1.service.>')));
+  test('the back office may make every request of a service, a process those whose row names it, nobody else any', () => {
+    for (const [user, { publish }] of everybody) {
+      const made = publish.filter(pattern => overlaps(pattern, 'rpc.v1.service.>'));
 
-    expect(ask.map(([user]) => user)).toEqual(['back-office']);
+      expect(made).toEqual(user === 'back-office' ? ['rpc.v1.service.>'] : requestsMadeBy(user));
+    }
   });
 
   test('operations may not watch any subject whose payload carries health data, and no request', () => {
@@ -155,6 +171,24 @@ function requestsOf(service: ServiceName): string[] {
   return events
     .filter(event => userRequests[event].answeredBy === service)
     .map(event => `rpc.v1.user.${event.replace(':', '.')}`);
+}
+
+function serviceRequestsOf(service: ServiceName): string[] {
+  return Object.entries<ServiceRequestRow>(serviceRequests)
+    .filter(([, row]) => row.answeredBy === service)
+    .map(([name]) => `rpc.v1.service.${name}`);
+}
+
+function requestsMadeBy(user: BusUser): string[] {
+  return Object.entries<ServiceRequestRow>(serviceRequests)
+    .filter(([, row]) => row.askedBy.some(asker => asker === user))
+    .map(([name]) => `rpc.v1.service.${name}`);
+}
+
+function factsOf(service: ServiceName): string[] {
+  return (Object.keys(facts) as FactName[])
+    .filter(fact => facts[fact].publishedBy === service)
+    .map(fact => `event.v1.${fact}`);
 }
 
 function deliveriesOf(service: ServiceName): string[] {

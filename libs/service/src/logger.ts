@@ -1,5 +1,12 @@
 import { traceId } from '@rapport/bus';
-import { Actor, deliveries, gatewayRequests, healthDataFields, userRequests } from '@rapport/contracts';
+import {
+  Actor,
+  deliveries,
+  gatewayRequests,
+  healthDataFields,
+  serviceRequests,
+  userRequests,
+} from '@rapport/contracts';
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 const REDACTED = '[redacted]';
@@ -10,7 +17,10 @@ const MAX_DEPTH = 8;
 function redactedFields(): ReadonlySet<string> {
   const schemas = [
     Actor,
-    ...Object.values({ ...userRequests, ...gatewayRequests }).flatMap(row => [row.input, row.output]),
+    ...Object.values({ ...userRequests, ...gatewayRequests, ...serviceRequests }).flatMap(row => [
+      row.input,
+      row.output,
+    ]),
     ...Object.values(deliveries).map(row => row.payload),
   ];
   return new Set(schemas.flatMap(schema => [...healthDataFields(schema)]));

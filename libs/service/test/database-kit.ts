@@ -3,7 +3,7 @@ import type { FactData } from '@rapport/contracts';
 import type { Pool } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { migrate, type DatabaseDefinition } from '../src/database/connection.ts';
-import type { OutboxRow } from '../src/database/outbox.ts';
+import type { OutboxRow } from '../src/database/outbox-row.ts';
 import { serviceTables } from '../src/database/service-tables.ts';
 import { newDatabase, poolOf, recordedLog } from './kit.ts';
 import type { Postgres } from '@rapport/local-stack';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Actor, AppError, deliveries, healthDataFields, userRequests } from '@rapport/contracts';
+import { Actor, AppError, deliveries, healthDataFields, serviceRequests, userRequests } from '@rapport/contracts';
 import { recordedLog } from './kit.ts';
 
 const SECRET = 'I-told-my-therapist-everything';
@@ -8,7 +8,7 @@ const markedFields = [
   ...new Set(
     [
       Actor,
-      ...Object.values(userRequests).flatMap(row => [row.input, row.output]),
+      ...Object.values({ ...userRequests, ...serviceRequests }).flatMap(row => [row.input, row.output]),
       ...Object.values(deliveries).map(row => row.payload),
     ].flatMap(schema => [...healthDataFields(schema)]),
   ),

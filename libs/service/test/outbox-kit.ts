@@ -2,7 +2,8 @@ import type { Bus } from '@rapport/bus';
 import type { Pool } from 'pg';
 import { createLifecycle } from '../src/lifecycle.ts';
 import { createMetrics } from '../src/metrics.ts';
-import { startOutbox, type Outbox, type OutboxRow } from '../src/database/outbox.ts';
+import type { OutboxRow } from '../src/database/outbox-row.ts';
+import { startOutbox, type Outbox } from '../src/database/outbox.ts';
 import { atEnd, recordedLog } from './kit.ts';
 
 export interface RunningOutbox extends Outbox {

@@ -3,7 +3,7 @@ import type { Bus } from '@rapport/bus';
 import type { Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
 import { makeOutboxPartitions } from '../src/database/outbox-partitions.ts';
-import type { OutboxRow } from '../src/database/outbox.ts';
+import type { OutboxRow } from '../src/database/outbox-row.ts';
 import { factAt, insertRows, migratedDatabase, unpublished } from './database-kit.ts';
 import { atEnd, busAs, runningNats, runningPostgres, START_TIMEOUT_MS, storedFacts, until } from './kit.ts';
 import { runningOutbox } from './outbox-kit.ts';

@@ -1,5 +1,5 @@
 import { Migrator } from '@mikro-orm/migrations';
-import { MikroORM, type MigrationObject, type Options } from '@mikro-orm/postgresql';
+import { MikroORM, type EntityManager, type MigrationObject, type Options } from '@mikro-orm/postgresql';
 import { AppError } from '@rapport/contracts';
 import { types, type CustomTypesConfig, type Pool, type PoolClient } from 'pg';
 import type { Logger } from 'pino';
@@ -98,6 +98,35 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   } finally {
     client.release(broken);
   }
+}
+
+/**
+ * Runs `work` in one transaction of the ORM, which writes at its end what was changed.
+ * @throws AppError `UNAVAILABLE`, as above
+ */
+export async function inUnitOfWork<T>(orm: MikroORM, work: (em: EntityManager) => Promise<T>): Promise<T> {
+  try {
+    return await orm.em.fork().transactional(work);
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}
+
+/** For what answers requests: a database that is not there is `UNAVAILABLE`, in whatever statement it shows. */
+export function unavailableWithoutDatabase<H extends Record<string, (request: never) => Promise<unknown>>>(
+  handlers: H,
+): H {
+  const guarded = Object.entries(handlers).map(([name, handle]) => [
+    name,
+    async (request: never) => {
+      try {
+        return await handle(request);
+      } catch (error) {
+        throw asUnavailable(error);
+      }
+    },
+  ]);
+  return Object.fromEntries(guarded) as H;
 }
 
 // Class 08: connection exceptions. 57P0x: the server is stopping, crashed or starting. 53300: too many

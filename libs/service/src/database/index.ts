@@ -4,8 +4,12 @@ export {
   assertMigrated,
   connectDatabase,
   inTransaction,
+  inUnitOfWork,
+  unavailableWithoutDatabase,
   type Database,
   type DatabaseDefinition,
 } from './connection.ts';
-export { startOutbox, type Outbox, type OutboxRow, type Redeliver } from './outbox.ts';
+export { newFact, OutboxEntity, persistFact, type OutboxRow } from './outbox-row.ts';
+export { startOutbox, type Outbox, type Redeliver } from './outbox.ts';
+export { contactsOf, isLinked } from './relationships.ts';
 export { serviceTables } from './service-tables.ts';

@@ -4,18 +4,9 @@ import type { Logger } from 'pino';
 import type { Pool, PoolClient } from 'pg';
 import { asDates, inTransaction } from './connection.ts';
 import type { Metrics } from '../metrics.ts';
+import type { OutboxRow } from './outbox-row.ts';
 import { dropOutboxPartitions, makeOutboxPartitions } from './outbox-partitions.ts';
 import { repeat } from './repeat.ts';
-
-/** A fact and what it takes to deliver it again: ids, numbers and states only. Written with the change itself. */
-export interface OutboxRow<N extends FactName = FactName> {
-  readonly id: string;
-  readonly createdAt: Date;
-  readonly fact: N;
-  readonly data: FactData<N>;
-  /** The socket that already has the news in its ack. */
-  readonly exceptSocket: string | undefined;
-}
 
 /** For each fact that the service publishes: rebuilds its deliveries from the database and sends them. */
 export type Redeliver<N extends FactName> = { readonly [K in N]: (row: OutboxRow<K>) => Promise<void> };

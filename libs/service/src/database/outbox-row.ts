@@ -1,0 +1,36 @@
+import { defineEntity, p, type EntityManager } from '@mikro-orm/core';
+import type { FactData, FactName } from '@rapport/contracts';
+import { v7 as uuidv7 } from 'uuid';
+
+/** A fact and what it takes to deliver it again: ids, numbers and states only. Written with the change itself. */
+export interface OutboxRow<N extends FactName = FactName> {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly fact: N;
+  readonly data: FactData<N>;
+  /** The socket that already has the news in its ack. */
+  readonly exceptSocket: string | undefined;
+}
+
+/** For a transaction of the ORM. */
+export const OutboxEntity = defineEntity({
+  name: 'Outbox',
+  tableName: 'outbox',
+  properties: {
+    createdAt: p.datetime(3).primary(),
+    id: p.uuid().primary(),
+    fact: p.text(),
+    data: p.json(),
+    exceptSocket: p.text().nullable(),
+  },
+});
+
+/** A fact about a change that was made at `at`. */
+export function newFact<N extends FactName>(fact: N, data: FactData<N>, at: Date, exceptSocket?: string): OutboxRow<N> {
+  return { id: uuidv7(), createdAt: at, fact, data, exceptSocket };
+}
+
+/** Has the unit of work write the fact together with the change. After the commit, `Outbox.publish` sends it. */
+export function persistFact(em: EntityManager, row: OutboxRow): void {
+  em.create(OutboxEntity, { ...row, exceptSocket: row.exceptSocket ?? null });
+}
