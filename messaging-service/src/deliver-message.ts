@@ -2,7 +2,7 @@ import { deliver, type Bus } from '@rapport/bus';
 import type { Message } from '@rapport/contracts';
 import type { Database, OutboxRow } from '@rapport/service/database';
 import { MessageEntity, toMessage } from './message.ts';
-import type { Seal } from './seal.ts';
+import type { Seal } from '@rapport/service/seal';
 
 /** @param exceptSocket the socket that sent the message: it has it in its ack */
 export type DeliverMessage = (message: Message, exceptSocket: string | undefined) => void;

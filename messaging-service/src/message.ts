@@ -1,6 +1,6 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
 import type { Message, MessageSendInput } from '@rapport/contracts';
-import type { Seal } from './seal.ts';
+import type { Seal } from '@rapport/service/seal';
 
 export const MessageEntity = defineEntity({
   name: 'Message',

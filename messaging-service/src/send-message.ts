@@ -4,7 +4,7 @@ import type { Outbox } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import type { RequireContact } from './contact-policy.ts';
 import type { DeliverMessage } from './deliver-message.ts';
-import type { Seal } from './seal.ts';
+import type { Seal } from '@rapport/service/seal';
 import { writeMessage } from './write-message.ts';
 
 /** Commits a message, then publishes it, then replies with it. */

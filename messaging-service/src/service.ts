@@ -7,7 +7,7 @@ import { createRequireContact } from './contact-policy.ts';
 import { database } from './database.ts';
 import { createDeliverMessage, createRedeliverMessage } from './deliver-message.ts';
 import { createListContacts, createListRelationships } from './list-relationships.ts';
-import { createSeal } from './seal.ts';
+import { createSeal } from '@rapport/service/seal';
 import { createSendMessage } from './send-message.ts';
 import { createRetellContacts, createTellContacts } from './tell-contacts.ts';
 import { createTellTyping } from './tell-typing.ts';

@@ -4,7 +4,7 @@ import type { Pool, PoolClient } from 'pg';
 import { v7 as uuidv7, validate as isUuid } from 'uuid';
 import { participants } from './conversation.ts';
 import { identityOf, toMessage, type MessageRow } from './message.ts';
-import { keyedHash, sameHash, type Seal } from './seal.ts';
+import { keyedHash, sameHash, type Seal } from '@rapport/service/seal';
 
 export interface MessageToWrite {
   senderId: string;

@@ -1,11 +1,11 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
-import { atEnd, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
+import { newKey, atEnd, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
 import { MessageEntity, toMessage } from '../src/message.ts';
 import { connectDatabase } from '../../libs/service/src/database/connection.ts';
 import { database } from '../src/database.ts';
-import { createSeal } from '../src/seal.ts';
-import { messagingDatabase, newKey, write } from './kit.ts';
+import { createSeal } from '@rapport/service/seal';
+import { messagingDatabase, write } from './kit.ts';
 
 const PLANTED = ['Ich-habe-seit-Wochen', 'nicht geschlafen', 'befund-mueller.pdf', 'files.example'];
 const BODY = {

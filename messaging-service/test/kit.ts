@@ -1,15 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import type { MessageSendInput } from '@rapport/contracts';
 import type { Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
 import { migrate } from '../../libs/service/src/database/connection.ts';
 import { makeOutboxPartitions } from '../../libs/service/src/database/outbox-partitions.ts';
-import { newDatabase, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
+import { newDatabase, newKey, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
 import { database } from '../src/database.ts';
-import { createSeal, type ContentKey, type Seal } from '../src/seal.ts';
+import { createSeal, type Seal } from '@rapport/service/seal';
 import { writeMessage, type WrittenMessage } from '../src/write-message.ts';
-
-export const newKey = (id: string): ContentKey => ({ id, key: randomBytes(32).toString('base64') });
 
 const seal = createSeal([newKey('test')]);
 const hashKey = newKey('hash').key;

@@ -3,17 +3,12 @@ import { healthData } from './health-data.ts';
 import { Id, Timestamp } from './ids.ts';
 import { ROLES } from './identity.ts';
 import type { DeliveryRow, FactRow, UserRequestRow } from './rows.ts';
+import { Text } from './text.ts';
 
 const MESSAGE_TYPES = ['TEXT', 'IMAGE', 'FILE', 'AUDIO', 'VIDEO'] as const;
 
 /** What a person reads in one go; a longer text is a document and belongs in an attachment. */
 export const MAX_CONTENT_CHARACTERS = 10_000;
-
-// PostgreSQL's text refuses NUL, and a lone surrogate cannot be encoded as UTF-8: both would be changed on the way.
-const Text = z
-  .string()
-  .refine(text => !text.includes('\0'), 'must not contain NUL')
-  .refine(text => text.isWellFormed(), 'must be well-formed Unicode');
 
 function isHttpsUrl(text: string): boolean {
   if (!/^https:\/\/[^\s\p{Cc}]+$/iu.test(text)) return false;

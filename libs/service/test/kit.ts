@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { Client, Pool } from 'pg';
 import type { Logger } from 'pino';
 import { createLogger } from '../src/logger.ts';
 import { createMetrics, observeBus } from '../src/metrics.ts';
+import type { ContentKey } from '../src/seal.ts';
 
 /** A first start of PostgreSQL beside other tests on two cores. */
 export const START_TIMEOUT_MS = 90_000;
@@ -131,6 +133,9 @@ export async function storedFacts(developer: Bus): Promise<StoredFact[]> {
   }
   return found;
 }
+
+/** A key such as CONTENT_KEYS has. */
+export const newKey = (id: string): ContentKey => ({ id, key: randomBytes(32).toString('base64') });
 
 /** The real logger at its most talkative, and the lines it wrote. */
 export function recordedLog(): { log: Logger; lines: string[] } {
