@@ -7,6 +7,7 @@ export const MessageEntity = defineEntity({
   tableName: 'message',
   uniques: [
     { name: 'message_seq', properties: ['conversationId', 'seq'] },
+    { name: 'message_version', properties: ['conversationId', 'version'] },
     { name: 'message_client_id', properties: ['senderId', 'clientMessageId'] },
   ],
   properties: {
@@ -18,30 +19,39 @@ export const MessageEntity = defineEntity({
     senderId: p.text(),
     recipientId: p.text(),
     messageType: p.text().$type<Message['messageType']>(),
-    /** Content and attachment, encrypted. */
-    sealed: p.blob(),
-    keyId: p.text(),
-    /** How often the text was changed; part of what the encryption vouches for. */
+    /** Content and attachment, encrypted; a tombstone has none. */
+    sealed: p.blob().nullable(),
+    keyId: p.text().nullable(),
+    /** How often the text was changed or taken away; part of what the encryption vouches for. */
     revision: p.integer().default(0),
     /** Keyed hash of the body as it was first sent: tells a repeat from another message under the same id. */
     bodyHash: p.blob(),
     clientMessageId: p.text().nullable(),
     replyToId: p.uuid().nullable(),
     createdAt: p.datetime(3),
+    editedAt: p.datetime(3).nullable(),
+    deletedAt: p.datetime(3).nullable(),
   },
 });
 export type MessageRow = InferEntity<typeof MessageEntity>;
+
+/** For a statement of our own: the columns of `message m` as a `MessageRow`. Needs `types: asDates`. */
+export const MESSAGE_COLUMNS = `
+  m.id, m.conversation_id as "conversationId", m.seq, m.version, m.sender_id as "senderId",
+  m.recipient_id as "recipientId", m.message_type as "messageType", m.sealed, m.key_id as "keyId", m.revision,
+  m.body_hash as "bodyHash", m.client_message_id as "clientMessageId", m.reply_to_id as "replyToId",
+  m.created_at as "createdAt", m.edited_at as "editedAt", m.deleted_at as "deletedAt"`;
 
 /** What is encrypted of a message. */
 type MessageBody = Pick<MessageSendInput, 'content' | 'attachment'>;
 
 /** The message as the contract shows it. @throws when the row was tampered with or its key is not configured */
 export function toMessage(row: MessageRow, seal: Seal): Message {
-  const body = seal.open(row.sealed, row.keyId, identityOf(row)) as MessageBody;
+  const body = openBody(row, seal);
   return {
     id: row.id,
     senderId: row.senderId,
-    content: body.content,
+    ...(body && { content: body.content }),
     createdAt: row.createdAt.toISOString(),
     messageType: row.messageType,
     recipientId: row.recipientId,
@@ -51,8 +61,16 @@ export function toMessage(row: MessageRow, seal: Seal): Message {
     previousVersion: row.version - 1,
     ...(row.clientMessageId !== null && { clientMessageId: row.clientMessageId }),
     ...(row.replyToId !== null && { replyToId: row.replyToId }),
-    ...(body.attachment && { attachment: body.attachment }),
+    ...(body?.attachment && { attachment: body.attachment }),
+    ...(row.editedAt && { editedAt: row.editedAt.toISOString() }),
+    ...(row.deletedAt && { deletedAt: row.deletedAt.toISOString() }),
   };
+}
+
+/** What was written, or nothing for a tombstone. @throws as `toMessage` */
+function openBody(row: MessageRow, seal: Seal): MessageBody | undefined {
+  if (!row.sealed || !row.keyId) return undefined;
+  return seal.open(row.sealed, row.keyId, identityOf(row)) as MessageBody;
 }
 
 /** What a sealed body belongs to: moved to another row, it does not open. */

@@ -3,7 +3,7 @@ import { asDates, inTransaction, type OutboxRow } from '@rapport/service/databas
 import type { Pool, PoolClient } from 'pg';
 import { v7 as uuidv7, validate as isUuid } from 'uuid';
 import { participants } from './conversation.ts';
-import { identityOf, toMessage, type MessageRow } from './message.ts';
+import { identityOf, MESSAGE_COLUMNS, toMessage, type MessageRow } from './message.ts';
 import { keyedHash, sameHash, type Seal } from '@rapport/service/seal';
 
 export interface MessageToWrite {
@@ -90,6 +90,8 @@ function newRow(
     clientMessageId: input.clientMessageId ?? null,
     replyToId: input.replyToId ?? null,
     createdAt: new Date(),
+    editedAt: null,
+    deletedAt: null,
   };
 }
 
@@ -143,11 +145,7 @@ async function findByClientId(
 ): Promise<MessageRow | undefined> {
   const result = await client.query<MessageRow>({
     name: 'message-by-client-id',
-    text: `select id, conversation_id as "conversationId", seq, version, sender_id as "senderId",
-                  recipient_id as "recipientId", message_type as "messageType", sealed, key_id as "keyId", revision,
-                  body_hash as "bodyHash", client_message_id as "clientMessageId", reply_to_id as "replyToId",
-                  created_at as "createdAt"
-             from message where sender_id = $1 and client_message_id = $2`,
+    text: `select ${MESSAGE_COLUMNS} from message m where m.sender_id = $1 and m.client_message_id = $2`,
     types: asDates,
     values: [senderId, clientMessageId],
   });
@@ -169,7 +167,10 @@ async function requireReplyTarget(client: PoolClient, conversationId: string, re
 async function insert(client: PoolClient, row: MessageRow, fact: OutboxRow<'message.sent'>): Promise<void> {
   await client.query({
     name: 'message-insert',
-    text: `with numbered as (update conversation set last_seq = $3, version = $4 where id = $2),
+    text: `with numbered as (
+             update conversation set last_seq = $3, version = $4, last_message_at = $14,
+                                     unread_a = unread_a + (user_a = $6)::int, unread_b = unread_b + (user_b = $6)::int
+              where id = $2),
            sent as (
              insert into message (id, conversation_id, seq, version, sender_id, recipient_id, message_type, sealed,
                                   key_id, revision, body_hash, client_message_id, reply_to_id, created_at)

@@ -21,8 +21,12 @@ test('200 sends at once, both ways, over four replicas, are numbered without a h
   const [conversation, ...others] = new Set(written.map(({ conversationId }) => conversationId));
   expect(others).toEqual([]);
   expect(await storedSeqs(pool, conversation!)).toEqual(upTo(200));
-  const { rows } = await pool.query('select last_seq, version from conversation where id = $1', [conversation]);
-  expect(rows).toEqual([{ last_seq: 200, version: 200 }]);
+  const { rows } = await pool.query(
+    `select last_seq, c.version, unread_a, unread_b, last_message_at = m.created_at as dated
+       from conversation c join message m on m.conversation_id = c.id and m.seq = c.last_seq where c.id = $1`,
+    [conversation],
+  );
+  expect(rows).toEqual([{ last_seq: 200, version: 200, unread_a: 100, unread_b: 100, dated: true }]);
 });
 
 test('messages that fail leave no hole among those that succeed', async () => {

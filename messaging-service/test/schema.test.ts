@@ -16,6 +16,8 @@ beforeAll(async () => {
 const BEYOND_THE_ENTITIES = [
   'alter table "message" drop constraint "message_conversation_id_fkey";',
   'alter table "message" drop constraint "message_reply_to_id_fkey";',
+  'alter table "message_revision" drop constraint "message_revision_message_id_fkey";',
+  'alter table "legal_hold" drop constraint "legal_hold_conversation_id_fkey";',
   'alter table "conversation" drop constraint "conversation_order";',
 ];
 

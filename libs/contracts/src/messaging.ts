@@ -58,17 +58,19 @@ export const Message = z
   .object({
     id: Id,
     senderId: Id,
-    content: healthData(z.string()),
+    content: healthData(z.string()).optional().meta({ description: 'Not there once the message is deleted.' }),
     createdAt: Timestamp,
     messageType: z.enum(MESSAGE_TYPES),
     recipientId: Id,
     conversationId: Id,
     seq: z.int().positive().meta({ description: 'Dense (1, 2, 3…) per conversation, in commit order.' }),
-    version: z.int().positive().meta({ description: "The conversation's change counter after this message." }),
+    version: z.int().positive().meta({ description: "The conversation's change counter after this change." }),
     previousVersion: z.int().nonnegative().meta({ description: 'The change counter before it.' }),
     clientMessageId: Id.optional(),
     replyToId: Id.optional(),
     attachment: healthData(Attachment).optional(),
+    editedAt: Timestamp.optional(),
+    deletedAt: Timestamp.optional(),
   })
   .meta({ id: 'Message' });
 export type Message = z.infer<typeof Message>;
