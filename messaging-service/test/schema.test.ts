@@ -19,6 +19,10 @@ const BEYOND_THE_ENTITIES = [
   'alter table "message_revision" drop constraint "message_revision_message_id_fkey";',
   'alter table "legal_hold" drop constraint "legal_hold_conversation_id_fkey";',
   'alter table "conversation" drop constraint "conversation_order";',
+  'alter table "care_relationship" drop constraint "care_relationship_two_people";',
+  'alter table "care_relationship_change" drop constraint "care_relationship_change_relationship_id_fkey";',
+  'alter table "outbox" drop column "published_at";',
+  'drop index "outbox_unpublished";',
 ];
 
 test('the migrated tables are what the entities say', async () => {
