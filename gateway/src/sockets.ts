@@ -11,6 +11,7 @@ import { boundBacklogs, cutOffSlow, SLOW_ROOM } from './backlog.ts';
 import { createDispatch } from './dispatch.ts';
 import { drain } from './drain.ts';
 import type { GatewayServer, GatewaySocket } from './gateway-socket.ts';
+import { createInOrder } from './in-order.ts';
 import { createRateLimit } from './rate-limits.ts';
 import { RawJson, rawJsonParser } from './raw-json.ts';
 import { createSubscriptions } from './subscriptions.ts';
@@ -53,11 +54,13 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
   metrics.gauge('rapport_sockets', 'Connected sockets.', () => sockets.size);
   metrics.gauge('rapport_recipients', 'Users and therapists listened for.', () => subscriptions.size);
 
-  const subscriptions = createSubscriptions(bus, (room, { event, text, except }) => {
+  const inOrder = createInOrder((room, { event, text, except }) => {
     relayed.inc({ event });
     const left = [...(except ? [except] : []), ...(isDroppable(event) ? [SLOW_ROOM] : [])];
     io.local.to(room).except(left).emit(event, new RawJson(text));
   });
+  metrics.gauge('rapport_deliveries_held', 'Deliveries that wait for one before them.', () => inOrder.held);
+  const subscriptions = createSubscriptions(bus, (room, delivery) => inOrder.pass(room, delivery, Date.now()));
   const typing = createTyping((actor, input) => {
     requestForUser(bus, 'message:typing', { actor, input }).catch((error: unknown) =>
       log.debug({ err: error }, 'the end of typing was not told'),
@@ -113,7 +116,11 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
   });
 
   const cutOff = cutOffAfter(server, CLOSE_MS);
-  const sweeping = sweep(sockets, () => limit.forget(), stopping);
+  const forget = (): void => {
+    limit.forget();
+    inOrder.forget(Date.now());
+  };
+  const sweeping = sweep(sockets, forget, stopping);
   onReconnected(bus, () => tellToSync([...sockets.values()]));
   context.onStop('sockets', async () => {
     await sweeping;
@@ -154,7 +161,7 @@ function sessionReady(config: Config<'gateway'>) {
   };
 }
 
-/** Ends the sockets whose token has expired, and forgets what the rate limit need not remember. */
+/** Ends the sockets whose token has expired, and forgets what need not be remembered. */
 async function sweep(
   sockets: ReadonlyMap<string, GatewaySocket>,
   forget: () => void,

@@ -21,8 +21,30 @@ export function deliver<N extends DeliveryName>(
 ): void {
   const headers = tracedHeaders();
   if (options.except) headers.set(HEADERS.except, options.except);
+  const order = orderOf(payload);
+  if (order) headers.set(HEADERS.order, order);
   const subject = buildSubject({ family: 'delivery', to, name: event });
   bus.connection.publish(subject, JSON.stringify(payload), { headers });
+}
+
+/** What says from which version of a conversation to which it leads says so in a header: nobody parses it for that. */
+function orderOf(payload: object): string | undefined {
+  const { conversationId, version, previousVersion } = payload as Record<string, unknown>;
+  if (typeof version !== 'number' || typeof previousVersion !== 'number') return undefined;
+  return `${String(conversationId)} ${previousVersion} ${version}`;
+}
+
+/** The place of a delivery in a line of which the recipient gets every one. */
+export interface Order {
+  /** The conversation. */
+  readonly line: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+function readOrder(header: string | undefined): Order | undefined {
+  const [, line, from, to] = /^(\S+) (\d+) (\d+)$/.exec(header ?? '') ?? [];
+  return line === undefined ? undefined : { line, from: Number(from), to: Number(to) };
 }
 
 export interface Delivery {
@@ -32,6 +54,7 @@ export interface Delivery {
   readonly text: string;
   /** The id of a socket to leave out. */
   readonly except: string | undefined;
+  readonly order: Order | undefined;
 }
 
 export interface Listening {
@@ -57,6 +80,7 @@ export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Deliv
           event: toSocketEvent(subject.name),
           text: message.string(),
           except: message.headers?.get(HEADERS.except) || undefined,
+          order: readOrder(message.headers?.get(HEADERS.order)),
         });
       } catch (failure) {
         // What is thrown from here would end the reading of the whole connection.

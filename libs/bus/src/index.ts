@@ -2,7 +2,7 @@ export { answerRequests, type Handlers, type ServiceRequest, type UserRequest } 
 export type { Fact } from './cloud-event.ts';
 export { closeBus, connectBus, onReconnected, pingBus, type Bus, type BusOptions } from './connect.ts';
 export { consume, consumerLag, type Consuming, type Inbox } from './consume.ts';
-export { deliver, listen, type Delivery, type Listening } from './deliver.ts';
+export { deliver, listen, type Delivery, type Listening, type Order } from './deliver.ts';
 export type { BusLog, BusObserver } from './observer.ts';
 export { provision } from './provision.ts';
 export { publish } from './publish.ts';

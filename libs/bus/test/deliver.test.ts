@@ -17,7 +17,14 @@ test('a delivery arrives under the name that a socket knows, byte for byte as it
   deliver(service, BOB, 'message:received', message);
 
   await inbox.holds(1);
-  expect(inbox.deliveries).toEqual([{ event: 'message:received', text: JSON.stringify(message), except: undefined }]);
+  expect(inbox.deliveries).toEqual([
+    {
+      event: 'message:received',
+      text: JSON.stringify(message),
+      except: undefined,
+      order: { line: 'alice_bob', from: 0, to: 1 },
+    },
+  ]);
 });
 
 test('any text arrives unchanged', async () => {
@@ -68,7 +75,9 @@ test('the socket to leave out travels in a header, and the payload does not show
   deliver(service, { user: 'alice' }, 'message:sent', message, { except: 'socket-7' });
 
   await inbox.holds(1);
-  expect(inbox.deliveries).toEqual([{ event: 'message:sent', text: JSON.stringify(message), except: 'socket-7' }]);
+  expect(inbox.deliveries).toMatchObject([
+    { event: 'message:sent', text: JSON.stringify(message), except: 'socket-7' },
+  ]);
 });
 
 test.each(['*', '>', 'a.b', '', ' ', 'bob\r\nPUB x 0'])(
