@@ -87,6 +87,24 @@ test('a row whose delivery cannot be rebuilt is logged, stays, and holds up no o
   expect(lines.join('')).toContain(poison.id);
 });
 
+test('a row that cannot be rebuilt is tried less and less often', async () => {
+  const [poison] = await leave(aged(1));
+  const swept: string[] = [];
+  await runningOutbox(service, pool, ({ id }) => {
+    swept.push(id);
+    return id === poison!.id ? Promise.reject(new Error('the key is not configured')) : Promise.resolve();
+  });
+  // Each needs a sweep of its own: at every one of them the poison could have been tried.
+  const sweeps = 6;
+  for (let sweep = 0; sweep < sweeps; sweep += 1) {
+    const [row] = await leave(aged(1));
+    await until(() => swept.includes(row!.id));
+  }
+  const tries = swept.filter(id => id === poison!.id).length;
+  expect(tries).toBeGreaterThanOrEqual(2);
+  expect(tries).toBeLessThanOrEqual(sweeps / 2 + 1);
+});
+
 test('more rows than a batch that cannot be rebuilt hold up no other either', async () => {
   const poison = new Set((await leave(aged(250, 2))).map(({ id }) => id));
   const [good] = await leave(aged(1));

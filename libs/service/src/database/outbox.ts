@@ -2,6 +2,7 @@ import { pingBus, publish, type Bus } from '@rapport/bus';
 import type { FactData, FactName } from '@rapport/contracts';
 import type { Logger } from 'pino';
 import type { Pool, PoolClient } from 'pg';
+import { createBackOff, type BackOff } from './back-off.ts';
 import { asDates, inTransaction } from './connection.ts';
 import type { Metrics } from '../metrics.ts';
 import type { OutboxRow } from './outbox-row.ts';
@@ -23,6 +24,8 @@ export interface Outbox {
 const SWEEP_AFTER_MS = 5_000;
 const SWEEP_EVERY_MS = 1_000;
 const SWEEP_BATCH = 200;
+/** A row that cannot be rebuilt, because its key is not configured say, is tried less and less often. */
+const FAILED_ROWS = { firstMs: 1_000, mostMs: 5 * 60_000, mostIds: 10_000 };
 /** Marks are collected for this long: one statement for all of them. */
 const MARK_EVERY_MS = 100;
 const MAINTENANCE_EVERY_MS = 60 * 60 * 1_000;
@@ -43,6 +46,7 @@ interface OutboxOptions<N extends FactName> {
 export async function startOutbox<N extends FactName>(options: OutboxOptions<N>): Promise<Outbox> {
   const { bus, pool, log, metrics, stopping } = options;
   const underWay = new Set<Promise<void>>();
+  const failed = createBackOff(FAILED_ROWS);
   let published: OutboxRow[] = [];
 
   const mark = async (): Promise<void> => {
@@ -73,7 +77,7 @@ export async function startOutbox<N extends FactName>(options: OutboxOptions<N>)
   metrics.gauge('rapport_outbox_depth', 'Committed facts that are not published yet.', () => countUnpublished(pool));
   const loops = [
     repeat('mark', MARK_EVERY_MS, mark, log, stopping),
-    repeat('sweep', SWEEP_EVERY_MS, () => sweep(options), log, stopping),
+    repeat('sweep', SWEEP_EVERY_MS, () => sweep(options, failed), log, stopping),
     repeat('outbox maintenance', MAINTENANCE_EVERY_MS, maintain, log, stopping),
   ];
   options.onStop('outbox', async () => {
@@ -110,9 +114,9 @@ type Position = Pick<OutboxRow, 'createdAt' | 'id'>;
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
 /** Batch by batch to the newest row: those that cannot be swept must not hold up what comes after them. */
-async function sweep<N extends FactName>(options: OutboxOptions<N>): Promise<void> {
+async function sweep<N extends FactName>(options: OutboxOptions<N>, failed: BackOff): Promise<void> {
   let after: Position | undefined = { createdAt: new Date(0), id: NIL_UUID };
-  while (after && !options.stopping.aborted) after = await sweepBatch(options, after);
+  while (after && !options.stopping.aborted) after = await sweepBatch(options, failed, after);
 }
 
 /**
@@ -121,16 +125,17 @@ async function sweep<N extends FactName>(options: OutboxOptions<N>): Promise<voi
  */
 async function sweepBatch<N extends FactName>(
   { bus, pool, log, redeliver }: OutboxOptions<N>,
+  failed: BackOff,
   after: Position,
 ): Promise<Position | undefined> {
   return inTransaction(pool, async client => {
     const claimed = await client.query<SweptRow<N>>({
       text: `select id, created_at, fact, data, except_socket from outbox
               where published_at is null and created_at < now() - $1 * interval '1 millisecond'
-                and (created_at, id) > ($3, $4)
+                and (created_at, id) > ($3, $4) and id <> all($5::uuid[])
               order by created_at, id limit $2 for update skip locked`,
       types: asDates,
-      values: [SWEEP_AFTER_MS, SWEEP_BATCH, after.createdAt, after.id],
+      values: [SWEEP_AFTER_MS, SWEEP_BATCH, after.createdAt, after.id, failed.resting(Date.now())],
     });
     const rows = claimed.rows.map(toOutboxRow);
     const done: OutboxRow[] = [];
@@ -141,11 +146,13 @@ async function sweepBatch<N extends FactName>(
         await redeliver[row.fact](row);
         await publish(bus, row.fact, { id: row.id, time: row.createdAt, data: row.data });
         done.push(row);
+        failed.succeeded(row.id);
       } catch (error) {
         failures.push({ event: row.id, fact: row.fact, err: error });
         // Without NATS none of the others gets out, and each would wait its time-out.
         reachable = await isReachable(bus);
         if (!reachable) break;
+        failed.failed(row.id, Date.now());
       }
     }
     if (done.length > 0) {
@@ -153,7 +160,7 @@ async function sweepBatch<N extends FactName>(
       log.info({ facts: done.length }, 'the sweeper published what had been left over');
     }
     if (failures[0]) {
-      // One line for all of them: they come again every second.
+      // One line for all of them: they may be many.
       log.warn({ ...failures[0], facts: failures.length }, 'facts could not be swept, they will be tried again');
     }
     return reachable && rows.length === SWEEP_BATCH ? rows.at(-1) : undefined;
