@@ -15,14 +15,14 @@ import { createTellTyping } from './tell-typing.ts';
 /** Starts the service: database, outbox, then the answers to every request of the table that is its own. */
 export async function startMessagingService(context: ProcessContext<'messaging-service'>): Promise<void> {
   const { bus, config, health, log, metrics, onStop, stopping } = context;
-  const { orm, pool } = await connectDatabase({
+  const { orm, pool, ping, close } = await connectDatabase({
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     definition: database,
   });
-  onStop('database', () => orm.close(true));
+  onStop('database', close);
   await assertMigrated(orm);
-  health.add('database', async () => void (await pool.query('select 1')));
+  health.add('database', ping);
 
   const requireContact = createRequireContact({ policy: config.CONTACT_POLICY, pool });
   const seal = createSeal(config.CONTENT_KEYS);

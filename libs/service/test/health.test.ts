@@ -1,6 +1,17 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { freePort, type Nats, type Postgres } from '@rapport/local-stack';
-import { newDatabase, runningNats, runningPostgres, START_TIMEOUT_MS, temporaryFolder, until } from './kit.ts';
+import { requestForUser } from '@rapport/bus';
+import { Client } from 'pg';
+import {
+  atEnd,
+  busAs,
+  newDatabase,
+  runningNats,
+  runningPostgres,
+  START_TIMEOUT_MS,
+  temporaryFolder,
+  until,
+} from './kit.ts';
 import { runningService, serviceEnvironment } from './service-process.ts';
 import { runChild, type Child } from './child.ts';
 
@@ -8,11 +19,16 @@ let nats: Nats;
 let postgres: Postgres;
 let child: Child;
 let url: string;
+let databaseUrl: string;
+/** One would do for the requests, and a second one for the outbox. */
+const POOL_SIZE = 2;
 const dir = temporaryFolder();
 
 beforeAll(async () => {
   [nats, postgres] = await Promise.all([runningNats({ dir }), runningPostgres({ dir })]);
-  ({ child, url } = await runningService(serviceEnvironment(nats, await newDatabase(postgres))));
+  databaseUrl = await newDatabase(postgres);
+  const environment = { ...serviceEnvironment(nats, databaseUrl), DATABASE_POOL_SIZE: String(POOL_SIZE) };
+  ({ child, url } = await runningService(environment));
 }, START_TIMEOUT_MS);
 
 async function readiness(): Promise<{ status: number; body: unknown }> {
@@ -58,6 +74,31 @@ test('without PostgreSQL it is alive and not ready, and ready again by itself wh
   postgres = await runningPostgres({ dir, port: postgres.port });
   await until(isReady);
   expect(await readiness()).toEqual(READY);
+});
+
+test('a service whose connections are all taken by requests is busy, not unready', async () => {
+  const [gateway, client] = [await busAs(nats, 'gateway'), new Client({ connectionString: databaseUrl })];
+  await client.connect();
+  atEnd(() => client.end());
+  await client.query('begin');
+  await client.query('lock table conversation in access exclusive mode');
+  const actor = { userId: 'alice', role: 'client' } as const;
+  const requests = Array.from({ length: 20 }, (_, index) =>
+    requestForUser(gateway, 'message:send', {
+      actor: { ...actor, userId: `u-${index}` },
+      input: { recipientId: 'bob', content: 'x', messageType: 'TEXT' },
+    }),
+  );
+  await until(async () => {
+    const waiting = await client.query(
+      `select from pg_locks where not granted and relation = 'conversation'::regclass`,
+    );
+    return waiting.rowCount === POOL_SIZE;
+  });
+  expect(await readiness()).toEqual(READY);
+  await client.query('rollback');
+  const codes = (await Promise.all(requests)).map(({ code }) => code);
+  expect(new Set(codes)).toEqual(new Set(['OK']));
 });
 
 test('a process that has not got through its start yet is alive and not ready', async () => {

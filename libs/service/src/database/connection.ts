@@ -1,7 +1,7 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM, type EntityManager, type MigrationObject, type Options } from '@mikro-orm/postgresql';
 import { AppError } from '@rapport/contracts';
-import { types, type CustomTypesConfig, type Pool, type PoolClient } from 'pg';
+import { Pool, types, type CustomTypesConfig, type PoolClient } from 'pg';
 import type { Logger } from 'pino';
 
 /** What a service's database is made of. */
@@ -34,6 +34,12 @@ export interface Database {
   readonly orm: MikroORM;
   /** For the statements of the hot path, which the ORM would make ten times as expensive. */
   readonly pool: Pool;
+  /**
+   * Resolves when the database answers. Over a connection of its own: one that waited for those of the requests
+   * would call a service unready that is merely busy, and take it away from whoever needs it.
+   */
+  readonly ping: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Connects to the database. @throws when it cannot be reached or does not let the user in */
@@ -41,7 +47,20 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   const orm = await MikroORM.init(ormOptions(options, STATEMENT_TIMEOUT_MS));
   const pool = await orm.em.getConnection().getNativeClient();
   await pool.query('select 1');
-  return { orm, pool };
+  const own = new Pool({
+    connectionString: options.url,
+    max: 1,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+  });
+  // Ended by the server while it was idle: the next ping connects again.
+  own.on('error', () => undefined);
+  return {
+    orm,
+    pool,
+    ping: async () => void (await own.query('select 1')),
+    close: async () => void (await Promise.all([orm.close(true), own.end()])),
+  };
 }
 
 /**
