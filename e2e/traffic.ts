@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Stack } from '@rapport/local-stack';
 import type { Socket } from 'socket.io-client';
-import { connected, secret, type Ack } from './kit.ts';
+import { secret, type Ack } from './kit.ts';
 
 /** A process that was killed is back after half a second and its own start; a client asks again by then. */
 const ACK_TIMEOUT_MS = 6_000;
 const RETRY_MS = 100;
-export const PAIRS = 4;
 
 export interface Acked {
   id: string;
@@ -29,19 +27,4 @@ export async function sendUntilAcked(socket: Socket, recipientId: string, client
     if (!socket.active) throw new Error('the client has disconnected');
     await sleep(RETRY_MS);
   }
-}
-
-/** Messages flow both ways between pairs of users until `enough` says so; all that was acked. */
-export async function flow(stack: Stack, name: string, acked: Acked[], enough: () => boolean): Promise<void> {
-  const directions = Array.from({ length: PAIRS }, (_, pair) => [
-    [`${name}-${pair}-a`, `${name}-${pair}-b`, 0] as const,
-    [`${name}-${pair}-b`, `${name}-${pair}-a`, 1] as const,
-  ]).flat();
-  await Promise.all(
-    directions.map(async ([from, to, gateway]) => {
-      const socket = await connected(stack, from, { gateway });
-      for (let count = 0; !enough(); count += 1) acked.push(await sendUntilAcked(socket, to, `${from}-${count}`));
-      socket.disconnect();
-    }),
-  );
 }
