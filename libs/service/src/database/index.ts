@@ -3,7 +3,6 @@ export {
   asDates,
   assertMigrated,
   connectDatabase,
-  inTransaction,
   inUnitOfWork,
   unavailableWithoutDatabase,
   type Database,
@@ -11,5 +10,6 @@ export {
 } from './connection.ts';
 export { newFact, OutboxEntity, persistFact, type OutboxRow } from './outbox-row.ts';
 export { startOutbox, type Outbox, type Redeliver } from './outbox.ts';
+export { connectPipeline, inPipelinedTransaction, type Pipeline } from './pipeline.ts';
 export { contactsOf, isLinked } from './relationships.ts';
 export { serviceTables } from './service-tables.ts';
