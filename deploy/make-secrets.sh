@@ -28,13 +28,13 @@ secret() {
   echo "made $name"
 }
 
-for user in gateway messaging-service provisioner back-office ops; do
+for user in gateway messaging-service notification-service provisioner back-office ops; do
   secret "nats-$user" random_hex
 done
 
 database_url() { printf 'postgresql://%s:%s@postgres:5432/%s' "$1" "$(cat "$folder/$1-database-password")" "$1"; }
 secret postgres-password random_hex
-for database in messaging; do
+for database in messaging notification; do
   secret "$database-database-password" random_hex
   secret "$database-database-url" database_url "$database"
 done
@@ -43,3 +43,5 @@ content_keys() { printf '%s:%s' "$(date -u +%Y-%m)" "$(random_base64)"; }
 secret jwt-secret random_base64
 secret content-keys content_keys
 secret body-hash-key random_base64
+secret notification-content-keys content_keys
+secret notification-hash-key random_base64

@@ -5,6 +5,7 @@ import {
   deliveries,
   facts,
   inboxPrefix,
+  SERVICES,
   serviceRequests,
   userRequests,
   type BusUser,
@@ -13,7 +14,6 @@ import {
   type Recipient,
   type ServiceRequestRow,
   type UserRequestName,
-  type UserRequestRow,
 } from '@rapport/contracts';
 import { CONSUMER } from './kit.ts';
 
@@ -31,13 +31,10 @@ const OBSERVERS: readonly BusUser[] = ['ops', 'developer'];
 const ASKERS: readonly BusUser[] = ['gateway', 'back-office', 'ops', 'developer'];
 const NOBODY: readonly BusUser[] = [];
 
-const requests = (Object.keys(userRequests) as UserRequestName[]).flatMap(event => {
-  const { batched, answeredBy }: UserRequestRow = userRequests[event];
-  return [event, ...(batched ? [`${event}-batch`] : [])].map(name => ({
-    subject: buildSubject({ family: 'request', caller: 'user', name }),
-    service: answeredBy as BusUser,
-  }));
-});
+const requests = (Object.keys(userRequests) as UserRequestName[]).map(name => ({
+  subject: buildSubject({ family: 'request', caller: 'user', name }),
+  service: userRequests[name].answeredBy as BusUser,
+}));
 const serviceRequestCases = Object.entries<ServiceRequestRow>(serviceRequests).map(([name, row]) => ({
   subject: buildSubject({ family: 'request', caller: 'service', name }),
   service: row.answeredBy as BusUser,
@@ -61,6 +58,15 @@ const delivered = (Object.keys(deliveries) as DeliveryName[]).flatMap(name =>
   })),
 );
 
+/** The services that somebody's replies come from. */
+function answerersOf(user: BusUser): BusUser[] {
+  return SERVICES.filter(
+    service =>
+      ASKERS.includes(user) ||
+      serviceRequestCases.some(request => request.service === service && request.askers.includes(user)),
+  );
+}
+
 function cases(allowed: readonly BusUser[], ...subjects: string[]): SubjectCase[] {
   return subjects.map(subject => ({ subject, allowed }));
 }
@@ -72,9 +78,7 @@ export function publishCases(): SubjectCase[] {
     ...cases(['back-office'], 'rpc.v1.service.no.such-request'),
     ...delivered.flatMap(({ subject, service, isInTable }) => cases(isInTable ? [service] : NOBODY, subject)),
     ...published.flatMap(({ subject, service }) => cases([service], subject)),
-    ...BUS_USERS.flatMap(user =>
-      cases(ASKERS.includes(user) ? ['messaging-service'] : NOBODY, `${inboxPrefix(user)}.a.b`),
-    ),
+    ...BUS_USERS.flatMap(user => cases(answerersOf(user), `${inboxPrefix(user)}.a.b`)),
     ...cases(OBSERVERS, ...['PING', 'INFO', 'STATS'].flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.gateway.x`])),
     ...cases(
       ['provisioner', 'developer'],
@@ -110,7 +114,8 @@ export function subscribeCases(): SubjectCase[] {
     ...published.flatMap(({ subject }) => cases(OBSERVERS, subject)),
     ...cases(OBSERVERS, 'event.v1.>', 'control.v1.>', '$JS.EVENT.ADVISORY.>'),
     ...BUS_USERS.flatMap(user => cases([user, 'developer'], `${inboxPrefix(user)}.>`, `${inboxPrefix(user)}.a.b`)),
-    ...cases(['messaging-service', 'developer'], '$SRV.PING', '$SRV.INFO.messaging-service', '$SRV.STATS'),
+    ...cases([...SERVICES, 'developer'], '$SRV.PING', '$SRV.STATS'),
+    ...cases(['messaging-service', 'developer'], '$SRV.INFO.messaging-service'),
     ...cases(['developer'], '$SRV.>', '$SRV.PING.gateway', '$JS.>', '$JS.API.>', '$JS.ACK.>', '$SYS.>', '_R_.>'),
   ];
 }

@@ -265,14 +265,82 @@ export const configRows = {
   CONTENT_KEYS: {
     schema: contentKeys,
     secret: true,
-    readBy: ['messaging-service'],
-    summary: 'The keys that encrypt message content at rest: `id:base64,…`, the current one first.',
+    readBy: ['messaging-service', 'notification-service'],
+    summary: 'The keys that encrypt at rest what people write and who they are: `id:base64,…`, the current one first.',
   },
   BODY_HASH_KEY: {
     schema: bytes32,
     secret: true,
-    readBy: ['messaging-service'],
-    summary: 'The key of the hash by which a repeated clientMessageId is compared. Never change it.',
+    readBy: ['messaging-service', 'notification-service'],
+    summary: 'The key of the hashes by which a repeat is told from something else. Never change it.',
+  },
+  SMTP_URL: {
+    schema: url('smtps?', 'smtps://user:password@mail.example.org'),
+    secret: true,
+    optional: true,
+    readBy: ['notification-service'],
+    summary: 'The mail server that notifications go out over. Without it there are no e-mails.',
+  },
+  MAIL_FROM: {
+    schema: z
+      .string()
+      .refine(
+        text => /^([^<>@"\r\n]+ <[^<>\s@]+@[^<>\s@]+>|[^<>\s@]+@[^<>\s@]+)$/.test(text),
+        'must be a sender such as Notifications <no-reply@example.org>',
+      ),
+    optional: true,
+    readBy: ['notification-service'],
+    summary: 'The sender of e-mails; needed with SMTP_URL. Everybody who sees a mailbox sees it: nothing of therapy.',
+  },
+  PUBLIC_URL: {
+    schema: url('https?', 'https://app.example.org'),
+    optional: true,
+    readBy: ['notification-service'],
+    summary: 'Where the gateways can be reached from outside, for links in e-mails; needed with SMTP_URL.',
+  },
+  VAPID_PUBLIC_KEY: {
+    schema: z.string().regex(/^[A-Za-z0-9_-]{87}$/, 'must be a VAPID public key: 65 bytes in base64url'),
+    optional: true,
+    readBy: ['notification-service'],
+    summary: 'The key by which push services know this sender. Without it there is no web push.',
+  },
+  VAPID_PRIVATE_KEY: {
+    schema: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be a VAPID private key: 32 bytes in base64url'),
+    secret: true,
+    optional: true,
+    readBy: ['notification-service'],
+    summary: 'The private half of it; needed with VAPID_PUBLIC_KEY.',
+  },
+  VAPID_SUBJECT: {
+    schema: z.string().regex(/^(mailto:[^\s@]+@[^\s@]+|https:\/\/\S+)$/, 'must be mailto:… or https://…'),
+    optional: true,
+    readBy: ['notification-service'],
+    summary: 'Whom a push service tells of problems; needed with VAPID_PUBLIC_KEY.',
+  },
+  PUSH_TO_LOOPBACK: {
+    schema: z.enum(['yes', 'no']).transform(text => text === 'yes'),
+    default: 'no',
+    readBy: ['notification-service'],
+    summary: 'Whether push endpoints may be on this machine. For tests alone: browsers choose the endpoint.',
+  },
+  ESCALATE_AFTER_SECONDS: {
+    schema: whole(0, 604_800, 'seconds'),
+    default: '300',
+    readBy: ['notification-service'],
+    summary:
+      'After how long a notification that nobody has read is pushed and mailed, although its user has a session.',
+  },
+  DELIVERY_RETRY_FIRST_MS: {
+    schema: whole(10, 600_000, 'milliseconds'),
+    default: '10000',
+    readBy: ['notification-service'],
+    summary: 'How long the first retry of a push or an e-mail waits; each next one twice as long, up to an hour.',
+  },
+  NOTIFICATION_RETENTION_DAYS: {
+    schema: whole(1, 3_650, 'days'),
+    default: '90',
+    readBy: ['notification-service'],
+    summary: 'After how long a notification leaves the inbox, read or not, and is forgotten.',
   },
   NATS_PORT: {
     schema: port,

@@ -1,4 +1,3 @@
-export { BATCH_LIMITS, batchOf, isBatched } from './batches.ts';
 export { alternatives, configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from './config.ts';
 export {
   AppError,
@@ -17,6 +16,8 @@ export { carriesHealthData, healthDataFields } from './health-data.ts';
 export { Actor, ROLES, ServiceActor, type Role } from './identity.ts';
 export { Id, isId, Timestamp } from './ids.ts';
 export { MAX_CONTENT_CHARACTERS, type Message, type MessageSendInput } from './messaging.ts';
+export type { Notification } from './notifications.ts';
+export type { Channel, Preferences, PreferencesChange, QuietHours } from './preferences.ts';
 export {
   BUS_USERS,
   inboxPrefix,
@@ -26,6 +27,7 @@ export {
   type ProcessName,
   type ServiceName,
 } from './processes.ts';
+export type { Profile } from './profiles.ts';
 export type { Relationship } from './relationships.ts';
 export { busRights, type Rights } from './rights.ts';
 export type { ServiceRequestRow, UserRequestRow } from './rows.ts';

@@ -87,7 +87,6 @@ export const messagingRequests = {
     roles: ROLES,
     answeredBy: 'messaging-service',
     ordered: true,
-    batched: true,
   },
   'message:typing': {
     summary: 'Tells another user that the caller is typing, or has stopped.',
@@ -135,6 +134,6 @@ export const messagingFacts = {
       createdAt: Timestamp,
     }),
     publishedBy: 'messaging-service',
-    consumedBy: [],
+    consumedBy: ['notification-service'],
   },
 } as const satisfies Record<string, FactRow>;

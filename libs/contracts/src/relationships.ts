@@ -92,6 +92,6 @@ export const relationshipFacts = {
       changedAt: Timestamp,
     }),
     publishedBy: 'messaging-service',
-    consumedBy: [],
+    consumedBy: ['notification-service'],
   },
 } as const satisfies Record<string, FactRow>;

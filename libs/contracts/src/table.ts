@@ -2,6 +2,14 @@ import type { z } from 'zod';
 import { gatewayRequests } from './gateway.ts';
 import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
 import {
+  notificationDeliveries,
+  notificationFacts,
+  notificationRequests,
+  notificationServiceRequests,
+} from './notifications.ts';
+import { preferenceRequests } from './preferences.ts';
+import { profileFacts, profileServiceRequests } from './profiles.ts';
+import {
   relationshipDeliveries,
   relationshipFacts,
   relationshipRequests,
@@ -14,22 +22,34 @@ import type { DeliveryRow, FactRow, ServiceRequestRow, UserRequestRow } from './
 // and a use case in the service that answers it.
 
 /** Client → server. */
-export const userRequests = { ...messagingRequests, ...relationshipRequests } as const satisfies Record<
-  string,
-  UserRequestRow
->;
+export const userRequests = {
+  ...messagingRequests,
+  ...relationshipRequests,
+  ...notificationRequests,
+  ...preferenceRequests,
+} as const satisfies Record<string, UserRequestRow>;
 
 /** Service or back office → service. */
-export const serviceRequests = { ...relationshipServiceRequests } as const satisfies Record<string, ServiceRequestRow>;
+export const serviceRequests = {
+  ...relationshipServiceRequests,
+  ...notificationServiceRequests,
+  ...profileServiceRequests,
+} as const satisfies Record<string, ServiceRequestRow>;
 
 /** Service → client, through a gateway. */
-export const deliveries = { ...messagingDeliveries, ...relationshipDeliveries } as const satisfies Record<
-  string,
-  DeliveryRow
->;
+export const deliveries = {
+  ...messagingDeliveries,
+  ...relationshipDeliveries,
+  ...notificationDeliveries,
+} as const satisfies Record<string, DeliveryRow>;
 
 /** Service → services, through the stream of facts. */
-export const facts = { ...messagingFacts, ...relationshipFacts } as const satisfies Record<string, FactRow>;
+export const facts = {
+  ...messagingFacts,
+  ...relationshipFacts,
+  ...notificationFacts,
+  ...profileFacts,
+} as const satisfies Record<string, FactRow>;
 
 export type UserRequestName = keyof typeof userRequests;
 export type UserInput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['input']>;

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
+import { PROCESSES } from '@rapport/contracts';
 import { Client } from 'pg';
 import type { LocalJson } from '../src/local-json.ts';
 import { eachLine } from '../src/output.ts';
@@ -63,7 +64,7 @@ const portOf = (url: string): string => new URL(url).port;
 
 /** The processes of a stack, as it wrote them down for its successor. */
 function pidsOf(dataDir: string): number[] {
-  return ['nats/nats-server.pid', 'postgres/data/postmaster.pid', 'run/gateway.pid', 'run/messaging-service.pid'].map(
+  return ['nats/nats-server.pid', 'postgres/data/postmaster.pid', ...PROCESSES.map(name => `run/${name}.pid`)].map(
     file => Number.parseInt(readFileSync(join(dataDir, file), 'utf8'), 10),
   );
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { PROCESSES, SERVICES, type ProcessName } from '@rapport/contracts';
 import jwt from 'jsonwebtoken';
 import { Client } from 'pg';
 import { io } from 'socket.io-client';
@@ -11,6 +12,7 @@ import { afterwards, isRunning, recordedOutput, temporaryFolder } from './kit.ts
 
 /** Every process, on two cores that other tests use too. */
 const TEST_TIMEOUT_MS = 90_000;
+const NO_PROCESSES = Object.fromEntries(PROCESSES.map(name => [name, 0])) as Record<ProcessName, number>;
 
 async function running(options: StackOptions): Promise<Stack> {
   const stack = await startStack(options);
@@ -74,7 +76,7 @@ test(
     const dataDir = temporaryFolder();
     const stack = await running({ dataDir, output, processes: { gateway: 2 }, env: { LOG_LEVEL: 'warn' } });
     const programs = [...stack.programs.values()];
-    const names = ['nats-server', 'postgresql', 'messaging-service', 'gateway-1', 'gateway-2'];
+    const names = ['nats-server', 'postgresql', ...SERVICES, 'gateway-1', 'gateway-2'];
     expect(programs.map(({ name }) => name)).toEqual(names);
 
     for (const program of programs) program.kill('SIGKILL');
@@ -117,13 +119,13 @@ test(
 test(
   'with servers of somebody else it starts none of its own',
   async () => {
-    const host = await running({ dataDir: temporaryFolder(), processes: { gateway: 0, 'messaging-service': 0 } });
+    const host = await running({ dataDir: temporaryFolder(), processes: NO_PROCESSES });
     const options = { natsUrl: host.nats.provisioner, databaseUrl: host.postgres };
 
     const guest = await running({
       ...options,
       dataDir: temporaryFolder(),
-      processes: { gateway: 0, 'messaging-service': 0 },
+      processes: NO_PROCESSES,
     });
 
     expect([...guest.programs.keys()]).toEqual([]);

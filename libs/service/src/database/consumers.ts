@@ -1,4 +1,4 @@
-import { consume, type Bus, type Fact } from '@rapport/bus';
+import { consume, type Bus, type Consuming, type Fact, type Inbox } from '@rapport/bus';
 import { factConsumers, type FactConsumer, type FactName, type facts, type ServiceName } from '@rapport/contracts';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
@@ -9,7 +9,9 @@ export type FactHandlers<S extends ServiceName> = {
   readonly [N in FactName as S extends (typeof facts)[N]['consumedBy'][number] ? N : never]: FactHandler<N>;
 };
 
-type FactHandler<N extends FactName> = (fact: Fact<N>, client: PoolClient) => Promise<void>;
+/** What it resolves to, if anything, is called after the commit: to tell sockets what has changed. */
+type FactHandler<N extends FactName> = (fact: Fact<N>, client: PoolClient) => Promise<AfterCommit | void>;
+type AfterCommit = () => void;
 
 /** Consumes every fact whose row in the contracts names the service, each once, until the process stops. */
 export function startConsumers<S extends ServiceName>(
@@ -34,9 +36,32 @@ export function startConsumers<S extends ServiceName>(
       // The compiler has seen that there is one for every fact, but not that this one is of this fact.
       const handle = (handlers as Partial<Record<FactName, FactHandler<FactName>>>)[consumer.fact];
       if (!handle) throw new TypeError(`${service} has no handler for ${consumer.fact}`);
-      return consume(bus, consumer, inbox, handle);
+      return consumeThenTell(bus, consumer, inbox, handle);
     });
   onStop('consumers', async () => {
     await Promise.all(running.map(consuming => consuming.stop()));
   });
 }
+
+/** A consumer handles one fact at a time, so what follows its commit is at most one thing. */
+function consumeThenTell(
+  bus: Bus,
+  consumer: FactConsumer,
+  inbox: Inbox<PoolClient>,
+  handle: FactHandler<FactName>,
+): Consuming {
+  const committed: { tell: AfterCommit } = { tell: nothing };
+  const telling: Inbox<PoolClient> = {
+    async once(name, eventId, work) {
+      committed.tell = nothing;
+      const outcome = await inbox.once(name, eventId, work);
+      committed.tell();
+      return outcome;
+    },
+  };
+  return consume(bus, consumer, telling, async (fact, client) => {
+    committed.tell = (await handle(fact, client)) ?? nothing;
+  });
+}
+
+const nothing = (): void => undefined;

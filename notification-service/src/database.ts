@@ -1,0 +1,17 @@
+import {
+  OutboxEntity,
+  relationshipProjection,
+  serviceTables,
+  type DatabaseDefinition,
+} from '@rapport/service/database';
+import { DeliveryEntity } from './delivery.ts';
+import { notifications } from './migrations/2026-11-25-notifications.ts';
+import { NotificationEntity } from './notification.ts';
+import { PreferenceEntity } from './preference.ts';
+import { ProfileEntity } from './profile.ts';
+import { PushSubscriptionEntity } from './push-subscription.ts';
+
+export const database: DatabaseDefinition = {
+  entities: [ProfileEntity, PreferenceEntity, PushSubscriptionEntity, NotificationEntity, DeliveryEntity, OutboxEntity],
+  migrations: [serviceTables, relationshipProjection, notifications],
+};

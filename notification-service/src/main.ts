@@ -1,0 +1,4 @@
+import { runProcess } from '@rapport/service';
+import { startNotificationService } from './service.ts';
+
+runProcess('notification-service', startNotificationService);

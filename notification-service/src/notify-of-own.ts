@@ -1,0 +1,63 @@
+import type { PoolClient } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import { wants } from './choices.ts';
+import { lockInboxes } from './inbox.ts';
+import { insertNotifications } from './insert-notifications.ts';
+import type { TellNews } from './news.ts';
+import type { OwnType } from './own-types.ts';
+import type { FindRecipients } from './recipients.ts';
+
+export interface OwnOptions {
+  findRecipients: FindRecipients;
+  tellNews: TellNews;
+  escalateAfterMs: number;
+}
+
+/** One of the product's own types, whose texts are templates: ids alone are kept of it. */
+export interface OwnNotification {
+  readonly userId: string;
+  readonly type: OwnType;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** Notifies users in the transaction of a fact. @returns tells their sockets, after the commit */
+export async function notifyOfOwn(
+  { findRecipients, tellNews, escalateAfterMs }: OwnOptions,
+  client: PoolClient,
+  notifications: readonly OwnNotification[],
+): Promise<() => void> {
+  const recipients = await findRecipients(client, [...new Set(notifications.map(({ userId }) => userId))]);
+  const changes = new Map<string, number>();
+  for (const { userId } of notifications) changes.set(userId, (changes.get(userId) ?? 0) + 1);
+  const versions = await lockInboxes(client, changes);
+  const now = new Date();
+  const insertions = notifications.map(({ userId, type, params }) => {
+    const recipient = recipients.get(userId);
+    if (!recipient) throw new Error('a recipient was not looked up');
+    const version = (versions.get(userId) ?? 0) + 1;
+    versions.set(userId, version);
+    const row = {
+      id: uuidv7(),
+      userId,
+      type,
+      priority: 'normal' as const,
+      hidden: !wants(recipient.preferences, type, 'inApp'),
+      params: { ...params },
+      sealed: null,
+      keyId: null,
+      groupKey: null,
+      seqs: [],
+      source: 'notification-service',
+      idempotencyKey: null,
+      bodyHash: null,
+      createdAt: now,
+      touchedAt: now,
+      readAt: null,
+      archivedAt: null,
+      expiresAt: null,
+    };
+    return { row, recipient, version };
+  });
+  const news = await insertNotifications(client, insertions, escalateAfterMs);
+  return () => tellNews(news);
+}

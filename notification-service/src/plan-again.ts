@@ -1,0 +1,39 @@
+import type { PoolClient } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import type { NotificationRow } from './notification.ts';
+import { placesFor, type Recipient } from './recipients.ts';
+
+/** Between two pushes about one notification that grows. A push replaces the one before it on the screen. */
+const PUSH_AGAIN_AFTER_MS = 60_000;
+
+/**
+ * A notification has grown: it is pushed again, but not more often than once a minute; one that still waits says it
+ * all when it goes out. An e-mail stays alone until the notification is read.
+ */
+export async function planAgain(
+  client: PoolClient,
+  row: NotificationRow,
+  recipient: Recipient,
+  now: Date,
+): Promise<void> {
+  const planned = placesFor(recipient, row.type, now, 0);
+  if (planned.length === 0) return;
+  await client.query({
+    name: 'delivery-again',
+    text: `insert into delivery (id, notification_id, channel, target, state, attempts, next_attempt_at, created_at)
+           select id, $2, channel, target, 'pending', 0, $5, $5
+             from unnest($1::uuid[], $3::text[], $4::uuid[]) as d (id, channel, target)
+           on conflict (notification_id, channel, target) do update
+             set state = 'pending', attempts = 0, last_error = null, ended_at = null,
+                 next_attempt_at = greatest($5, delivery.ended_at + $6 * interval '1 millisecond')
+           where excluded.channel = 'webPush' and delivery.state <> 'pending'`,
+    values: [
+      planned.map(() => uuidv7()),
+      row.id,
+      planned.map(({ place }) => place.channel),
+      planned.map(({ place }) => place.target),
+      now,
+      PUSH_AGAIN_AFTER_MS,
+    ],
+  });
+}

@@ -1,0 +1,137 @@
+import { answerRequests } from '@rapport/bus';
+import type { ProcessContext } from '@rapport/service';
+import {
+  assertMigrated,
+  connectDatabase,
+  startConsumers,
+  startOutbox,
+  unavailableWithoutDatabase,
+} from '@rapport/service/database';
+import { createSeal } from '@rapport/service/seal';
+import packageJson from '../package.json' with { type: 'json' };
+import { openChannels } from './channels.ts';
+import { createCountUnread } from './count-unread.ts';
+import { createCreateNotification } from './create-notification.ts';
+import { database } from './database.ts';
+import { startDelivering } from './deliver-outside.ts';
+import { startKeepingTime } from './keep-time.ts';
+import { createListNotifications } from './list-notifications.ts';
+import { createTellNews } from './news.ts';
+import { createShowNotification } from './notification.ts';
+import { createNotifyOfMessage } from './notify-of-message.ts';
+import { createNotifyOfRelationship } from './notify-of-relationship.ts';
+import type { AskPresence } from './presence.ts';
+import { createArchiveNotification, createReadAllNotifications, createReadNotification } from './read-notifications.ts';
+import { createFindRecipients } from './recipients.ts';
+import { createGetPreferences, createSetPreferences } from './set-preferences.ts';
+import { createGetProfile, createSetProfile } from './set-profile.ts';
+import { createSubscribePush, createUnsubscribePush } from './subscribe-push.ts';
+import { createTellAgain } from './tell-again.ts';
+import { createTexts } from './texts.ts';
+
+const SERVICE = 'notification-service';
+
+/** Starts the service: database, outbox, the facts it consumes, the channels that are on, then the answers. */
+export async function startNotificationService(context: ProcessContext<typeof SERVICE>): Promise<void> {
+  const { bus, config, health, log, metrics, onStop, stopping } = context;
+  const { orm, pool } = await connectDatabase({
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    definition: database,
+  });
+  onStop('database', () => orm.close(true));
+  await assertMigrated(orm);
+  health.add('database', async () => void (await pool.query('select 1')));
+
+  const seal = createSeal(config.CONTENT_KEYS);
+  const hashKey = config.BODY_HASH_KEY;
+  const textsOf = createTexts();
+  const show = createShowNotification({ seal, textsOf });
+  const tellAgain = createTellAgain({ bus, pool, show });
+  const outbox = await startOutbox<'notification.created' | 'notification.changed' | 'profile.changed'>({
+    bus,
+    pool,
+    log,
+    metrics,
+    stopping,
+    onStop,
+    retentionHours: config.OUTBOX_RETENTION_HOURS,
+    redeliver: {
+      'notification.created': tellAgain.created,
+      'notification.changed': tellAgain.changed,
+      // A fact without a delivery: publishing it is all.
+      'profile.changed': () => Promise.resolve(),
+    },
+  });
+  const tellNews = createTellNews({ bus, pool, outbox, log, show });
+
+  const channels = openChannels(config, seal, log);
+  for (const channel of channels.values()) onStop('channel', () => channel.close());
+  // Until presence can be asked.
+  const askPresence: AskPresence = userIds => Promise.resolve(new Map(userIds.map(id => [id, 'online' as const])));
+  const findRecipients = createFindRecipients({ askPresence, channels: new Set(channels.keys()) });
+  const escalateAfterMs = config.ESCALATE_AFTER_SECONDS * 1_000;
+
+  const deliveries = metrics.counter('rapport_away_deliveries_total', 'Attempts to reach who is away, by outcome.', [
+    'channel',
+    'outcome',
+  ]);
+  for (const [channel, open] of channels) {
+    startDelivering(
+      {
+        pool,
+        log,
+        seal,
+        textsOf,
+        askPresence,
+        escalateAfterMs,
+        retryFirstMs: config.DELIVERY_RETRY_FIRST_MS,
+        counted: (name, outcome) => deliveries.inc({ channel: name, outcome }),
+        stopping,
+        onStop,
+      },
+      channel,
+      open,
+    );
+  }
+  startKeepingTime({ pool, log, tellNews, retentionDays: config.NOTIFICATION_RETENTION_DAYS, stopping, onStop });
+
+  const notifying = { askPresence, findRecipients, tellNews, escalateAfterMs };
+  startConsumers(
+    { service: SERVICE, bus, pool, log, outboxRetentionHours: config.OUTBOX_RETENTION_HOURS, stopping, onStop },
+    {
+      'message.sent': createNotifyOfMessage(notifying),
+      'relationship.changed': createNotifyOfRelationship(notifying),
+    },
+  );
+
+  const about = { version: packageJson.version, description: packageJson.description };
+  const preferences = { orm, vapidPublicKey: config.VAPID_PUBLIC_KEY };
+  const answering = await answerRequests(bus, SERVICE, about, {
+    user: unavailableWithoutDatabase({
+      'notification:list': createListNotifications({ pool, show }),
+      'notification:read': createReadNotification({ pool, tellNews }),
+      'notification:read-all': createReadAllNotifications({ pool, tellNews }),
+      'notification:archive': createArchiveNotification({ pool, tellNews }),
+      'notification:preferences': createGetPreferences(preferences),
+      'notification:set-preferences': createSetPreferences(preferences),
+      'push:subscribe': createSubscribePush({ pool, seal, hashKey, allowLoopback: config.PUSH_TO_LOOPBACK }),
+      'push:unsubscribe': createUnsubscribePush({ pool, hashKey }),
+    }),
+    service: unavailableWithoutDatabase({
+      'notification.create': createCreateNotification({
+        pool,
+        seal,
+        hashKey,
+        show,
+        findRecipients,
+        tellNews,
+        escalateAfterMs,
+      }),
+      'notification.unread-counts': createCountUnread({ pool }),
+      'profile.set': createSetProfile({ orm, seal, outbox }),
+      'profile.get': createGetProfile({ orm, seal }),
+    }),
+  });
+  onStop('answers', () => answering.stop());
+}
