@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readNumbers, usageOf, type NumberOptions } from '../run/number-options.ts';
 
 const PARTS = ['memory', 'delivery', 'connects', 'hostile'] as const;
 export type Part = (typeof PARTS)[number];
@@ -20,7 +20,6 @@ export interface Options {
   readonly maxMinutes: number;
 }
 
-/** Each with its default, the most it may be, and what it means. */
 const NUMBERS = {
   runs: [3, 15, 'rounds of each measurement, in turns'],
   sockets: [5_000, 10_000, 'memory: idle connections'],
@@ -35,27 +34,13 @@ const NUMBERS = {
   'phase-seconds': [10, 60, 'hostile: length of a phase'],
   flood: [0, 100_000, 'hostile: events a second of the client that floods; 0: as many as the gateway takes'],
   'max-minutes': [20, 120, 'the bench ends itself after this long'],
-} as const satisfies Record<string, readonly [usual: number, most: number, meaning: string]>;
-
-type NumberName = keyof typeof NUMBERS;
+} as const satisfies NumberOptions;
 
 /** @throws RangeError, TypeError with a sentence for a person */
 export function readOptions(args: readonly string[]): Options {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: Object.fromEntries(Object.keys(NUMBERS).map(name => [name, { type: 'string' }])),
-  } as const);
-  const unknown = positionals.filter(part => !isPart(part));
-  if (unknown.length > 0) throw new RangeError(`${unknown.join(', ')}: the parts are ${PARTS.join(', ')}`);
-  const number = (name: NumberName): number => {
-    const [usual, most] = NUMBERS[name];
-    const value = Number(values[name] ?? usual);
-    if (Number.isInteger(value) && value >= 0 && value <= most) return value;
-    throw new RangeError(`--${name} must be a whole number from 0 to ${most}`);
-  };
+  const { parts, number } = readNumbers(args, PARTS, NUMBERS);
   return {
-    parts: positionals.length > 0 ? positionals.filter(isPart) : PARTS,
+    parts,
     runs: number('runs'),
     sockets: number('sockets'),
     users: number('users'),
@@ -73,12 +58,5 @@ export function readOptions(args: readonly string[]): Options {
 }
 
 export function usage(): string {
-  const lines = Object.entries(NUMBERS).map(
-    ([name, [usual, most, meaning]]) => `  --${name.padEnd(22)} ${meaning} (${usual}, at most ${most})`,
-  );
-  return [`npm run bench:gateway -- [${PARTS.join('|')} …] [--option number …]`, ...lines].join('\n');
-}
-
-function isPart(text: string): text is Part {
-  return (PARTS as readonly string[]).includes(text);
+  return usageOf('npm run bench:gateway', PARTS, NUMBERS);
 }

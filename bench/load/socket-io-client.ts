@@ -19,17 +19,20 @@ export interface Client {
 interface Listeners {
   /** Everything after `42`: `["name",{…}]`. */
   readonly event?: (text: string) => void;
-  /** The answer to a request that was not made with `request`: `[{…}]`. */
-  readonly answer?: (text: string) => void;
+  /** The answer to a request that was not made with `request`, `[{…}]`, and the number that it was made with. */
+  readonly answer?: (text: string, id: number) => void;
   /** The connection ended after it was established. */
   readonly close?: () => void;
 }
+
+/** Numbers that nobody who makes packets with `requestPacket` comes to. */
+const FIRST_REQUEST = 1_000_000_000;
 
 /** Rejects when the server refuses the connection or closes it before it is established. */
 export function connectClient(target: Target, token: string, listeners: Listeners = {}): Promise<Client> {
   return new Promise((resolve, reject) => {
     const acks = new Map<number, (ack: Ack) => void>();
-    let requests = 0;
+    let requests = FIRST_REQUEST;
     let connected = false;
     const webSocket = openWebSocket(target, {
       open: () => undefined,
@@ -68,11 +71,18 @@ export function requestPacket(id: number, event: string, input: unknown): string
   return `42${id}${JSON.stringify([event, input])}`;
 }
 
-function settle(acks: Map<number, (ack: Ack) => void>, text: string, otherwise?: (text: string) => void): void {
+function settle(
+  acks: Map<number, (ack: Ack) => void>,
+  text: string,
+  otherwise?: (text: string, id: number) => void,
+): void {
   const start = text.indexOf('[');
   const id = Number(text.slice(2, start));
   const waiting = acks.get(id);
+  if (!waiting) {
+    otherwise?.(text.slice(start), id);
+    return;
+  }
   acks.delete(id);
-  if (waiting) waiting((JSON.parse(text.slice(start)) as [Ack])[0]);
-  else otherwise?.(text.slice(start));
+  waiting((JSON.parse(text.slice(start)) as [Ack])[0]);
 }

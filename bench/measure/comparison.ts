@@ -21,6 +21,14 @@ export interface Observation {
 export interface Findings {
   readonly comparisons: readonly Comparison[];
   readonly observations?: readonly Observation[];
+  readonly costs?: readonly Cost[];
+}
+
+/** What a message costs which process, over the runs. */
+export interface Cost {
+  readonly what: string;
+  /** Microseconds of CPU. */
+  readonly microseconds: Readonly<Record<string, readonly number[]>>;
 }
 
 function ratioOf({ product, baseline }: Comparison): number {
@@ -34,8 +42,8 @@ function meetsBar(comparison: Comparison): boolean {
   return 'atMost' in bar ? ratio <= bar.atMost : ratio >= bar.atLeast;
 }
 
-/** Both tables, in Markdown. */
-export function describe({ comparisons, observations = [] }: Findings): string {
+/** All tables, in Markdown. */
+export function describe({ comparisons, observations = [], costs = [] }: Findings): string {
   const rows = comparisons.map(comparison => {
     const { what, unit, product, baseline, baselineName } = comparison;
     const values = (list: readonly number[]): string => `${short(median(list))} ${unit} ±${percent(spread(list) / 2)}`;
@@ -44,9 +52,19 @@ export function describe({ comparisons, observations = [] }: Findings): string {
   });
   const observed = observations.map(({ what, seen, holds }) => line([what, seen, holds ? 'yes' : '**no**']));
   return [
-    ...table(['what', 'gateway', 'baseline', 'it took', 'ratio', 'bar'], rows),
+    ...table(['what', 'product', 'baseline', 'it took', 'ratio', 'bar'], rows),
     ...(observed.length > 0 ? ['', ...table(['what', 'seen', 'as it must be'], observed)] : []),
+    ...(costs.length > 0 ? ['', ...describeCosts(costs)] : []),
   ].join('\n');
+}
+
+function describeCosts(costs: readonly Cost[]): string[] {
+  const names = [...new Set(costs.flatMap(({ microseconds }) => Object.keys(microseconds)))];
+  const rows = costs.map(({ what, microseconds }) => {
+    const values = names.map(name => median(microseconds[name] ?? [0]));
+    return line([what, ...[...values, values.reduce((sum, value) => sum + value, 0)].map(value => value.toFixed(1))]);
+  });
+  return table(['CPU per message, µs', ...names, 'together'], rows);
 }
 
 function barOf(comparison: Comparison): string {

@@ -2,7 +2,7 @@ import { AppError } from '@rapport/contracts';
 import type { ProcessContext } from '@rapport/service';
 import { AuthenticationError, type Authenticate, type Identity } from './authenticate.ts';
 import { recipientsOf, type GatewaySocket } from './gateway-socket.ts';
-import { createLanes } from './lanes.ts';
+import { createSocketOrder } from './socket-order.ts';
 import { createRateLimit, createSocketCount } from './rate-limits.ts';
 import { roomOf, type Subscriptions } from './subscriptions.ts';
 
@@ -25,7 +25,7 @@ export function createAdmission(
   const handshakes = createRateLimit('handshakes at the moment', perSecond, perSecond);
   const perUser = createSocketCount('user', config.MAX_SOCKETS_PER_USER);
   const perAddress = createSocketCount('address', config.MAX_SOCKETS_PER_ADDRESS);
-  const renewals = createLanes();
+  const renewals = createSocketOrder();
   /** Connections that have a socket, or a handshake under way. */
   const occupied = new WeakSet<GatewaySocket['conn']>();
 
@@ -90,7 +90,7 @@ export function createAdmission(
       }
     },
     // One after the other: each starts from what the one before it made of the socket.
-    renew: (socket, token) => renewals.run(socket.id, () => renewOne(socket, token)),
+    renew: (socket, token) => renewals.alone(socket.id, () => renewOne(socket, token)),
   };
 }
 

@@ -1,8 +1,17 @@
-import { requestForUser, traceId, withSpan, type Bus } from '@rapport/bus';
+import {
+  encodeBatchItem,
+  requestBatchForUsers,
+  requestForUser,
+  traceId,
+  withSpan,
+  type Bus,
+  type Reply,
+} from '@rapport/bus';
 import {
   AppError,
   gatewayRequests,
   invalidPayload,
+  isBatched,
   isGatewayRequest,
   isUserRequest,
   parseInput,
@@ -12,13 +21,15 @@ import {
   type UserInput,
   type UserRequestName,
 } from '@rapport/contracts';
+import type { Metrics } from '@rapport/service';
 import type { Logger } from 'pino';
 import { AuthenticationError } from './authenticate.ts';
 import type { GatewaySocket } from './gateway-socket.ts';
-import { createLanes } from './lanes.ts';
+import { createLanes, type Lanes } from './lanes.ts';
 import type { RateLimit } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
 import { slowDown } from './slow-down.ts';
+import { createSocketOrder } from './socket-order.ts';
 import type { Typing } from './typing.ts';
 
 export type Dispatch = (socket: GatewaySocket, event: string, args: readonly unknown[]) => Promise<void>;
@@ -26,6 +37,7 @@ export type Dispatch = (socket: GatewaySocket, event: string, args: readonly unk
 interface DispatchOptions {
   bus: Bus;
   log: Logger;
+  metrics: Metrics;
   limit: RateLimit;
   typing: Typing;
   /** Answers `auth:refresh`. */
@@ -41,16 +53,39 @@ type AckCallback = (ack: unknown) => void;
 type Answer = { ack: Ack<unknown> } | { text: string; failed: boolean };
 
 /** Turns a client's event into a request to the service that the table names, and the reply into the ack. */
-export function createDispatch({ bus, log, limit, typing, refresh }: DispatchOptions): Dispatch {
-  const lanes = createLanes();
+export function createDispatch({ bus, log, metrics, limit, typing, refresh }: DispatchOptions): Dispatch {
+  const order = createSocketOrder();
+  const lanes = new Map<UserRequestName, Lanes<Reply<unknown>>>();
+  const lanesOf = (event: UserRequestName): Lanes<Reply<unknown>> => {
+    const known = lanes.get(event) ?? createLanes(bodies => requestBatchForUsers(bus, event, bodies));
+    lanes.set(event, known);
+    return known;
+  };
+
+  metrics.gauge('rapport_requests_waiting', 'Requests that wait for the ones before them, or are under way.', () =>
+    [...lanes.values()].reduce((sum, { size }) => sum + size, 0),
+  );
+
+  const send = <N extends UserRequestName>(
+    socket: GatewaySocket,
+    event: N,
+    input: UserInput<N>,
+  ): Promise<Reply<unknown>> => {
+    const { actor } = socket.data.identity;
+    if (isBatched(event)) {
+      const body = encodeBatchItem({ actor, input, socketId: socket.id });
+      return order.inOrder(socket.id, () => lanesOf(event).add(actor.userId, body));
+    }
+    const ask = () => requestForUser(bus, event, { actor, input }, { socketId: socket.id });
+    return userRequests[event].ordered ? order.alone(socket.id, ask) : ask();
+  };
 
   const askService = async (socket: GatewaySocket, event: UserRequestName, given: unknown): Promise<Answer> => {
     const row = userRequests[event];
     const { actor } = socket.data.identity;
     if (!row.roles.includes(actor.role)) throw new AppError('UNAUTHORIZED', 'your role may not do this');
     const input = parseInput(row.input, given);
-    const send = () => requestForUser(bus, event, { actor, input }, { socketId: socket.id });
-    const replied = await (row.ordered ? lanes.run(socket.id, send) : send());
+    const replied = await send(socket, event, input);
     const failed = replied.code !== 'OK';
     if (event === 'message:typing' && !failed && socket.connected) {
       typing.note(socket.id, actor, input as UserInput<'message:typing'>);

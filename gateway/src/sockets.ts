@@ -71,6 +71,7 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
   const dispatch = createDispatch({
     bus,
     log,
+    metrics,
     limit,
     typing,
     refresh: async (socket, token) => {

@@ -1,17 +1,17 @@
-import { deliver, type Bus } from '@rapport/bus';
+import { deliver, Encoded, type Bus } from '@rapport/bus';
 import type { Message } from '@rapport/contracts';
 import type { Database, OutboxRow } from '@rapport/service/database';
 import { MessageEntity, toMessage } from './message.ts';
 import type { Seal } from '@rapport/service/seal';
 
 /** @param exceptSocket the socket that sent the message: it has it in its ack */
-export type DeliverMessage = (message: Message, exceptSocket: string | undefined) => void;
+export type DeliverMessage = (message: Encoded<Message>, exceptSocket: string | undefined) => void;
 
 /** Sends a message to the recipient's sockets and to the sender's other ones. */
 export function createDeliverMessage(bus: Bus): DeliverMessage {
   return (message, exceptSocket) => {
-    deliver(bus, { user: message.recipientId }, 'message:received', message);
-    deliver(bus, { user: message.senderId }, 'message:sent', message, { except: exceptSocket });
+    deliver(bus, { user: message.value.recipientId }, 'message:received', message);
+    deliver(bus, { user: message.value.senderId }, 'message:sent', message, { except: exceptSocket });
   };
 }
 
@@ -19,6 +19,6 @@ export function createDeliverMessage(bus: Bus): DeliverMessage {
 export function createRedeliverMessage(options: { orm: Database['orm']; seal: Seal; deliverMessage: DeliverMessage }) {
   return async (row: OutboxRow<'message.sent'>): Promise<void> => {
     const message = await options.orm.em.fork().findOneOrFail(MessageEntity, { id: row.data.messageId });
-    options.deliverMessage(toMessage(message, options.seal), row.exceptSocket);
+    options.deliverMessage(new Encoded(toMessage(message, options.seal)), row.exceptSocket);
   };
 }

@@ -47,7 +47,11 @@ type MessageBody = Pick<MessageSendInput, 'content' | 'attachment'>;
 
 /** The message as the contract shows it. @throws when the row was tampered with or its key is not configured */
 export function toMessage(row: MessageRow, seal: Seal): Message {
-  const body = openBody(row, seal);
+  return showMessage(row, openBody(row, seal));
+}
+
+/** … when what was written is at hand. */
+export function showMessage(row: MessageRow, body: MessageBody | undefined): Message {
   return {
     id: row.id,
     senderId: row.senderId,

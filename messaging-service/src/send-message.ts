@@ -1,29 +1,36 @@
-import type { UserRequest } from '@rapport/bus';
-import type { Message } from '@rapport/contracts';
+import { Encoded, type UserRequest } from '@rapport/bus';
+import { invalidPayload, type Message } from '@rapport/contracts';
+import type { Metrics } from '@rapport/service';
 import type { Outbox } from '@rapport/service/database';
-import type { Pool } from 'pg';
-import type { RequireContact } from './contact-policy.ts';
+import type { Draft } from './decide-messages.ts';
 import type { DeliverMessage } from './deliver-message.ts';
-import type { Seal } from '@rapport/service/seal';
-import { writeMessage } from './write-message.ts';
+import { createSendQueue } from './send-queue.ts';
+import { toDraft, writeMessages, type Writing, type WrittenMessage } from './write-messages.ts';
 
-/** Commits a message, then publishes it, then replies with it. */
-export function createSendMessage(options: {
-  pool: Pool;
-  requireContact: RequireContact;
-  seal: Seal;
-  hashKey: string;
-  outbox: Outbox;
-  deliverMessage: DeliverMessage;
-}) {
-  const { pool, requireContact, seal, hashKey, outbox, deliverMessage } = options;
-  return async ({ actor, input, socketId }: UserRequest<'message:send'>): Promise<Message> => {
-    await requireContact(actor, input.recipientId);
-    const { message, news } = await writeMessage(pool, { senderId: actor.userId, input, socketId }, seal, hashKey);
+/** Commits a message together with those that come at the same time, then publishes it, then replies with it. */
+export function createSendMessage(
+  options: Writing & { hashKey: string; outbox: Outbox; deliverMessage: DeliverMessage; metrics: Metrics },
+) {
+  const { hashKey, outbox, deliverMessage, metrics } = options;
+  const queue = createSendQueue<Draft, WrittenMessage>({ write: drafts => writeMessages(options, drafts) });
+  metrics.gauge('rapport_messages_waiting', 'Messages that wait to be committed.', () => queue.size);
+  return async ({ actor, input, socketId }: UserRequest<'message:send'>): Promise<Encoded<Message>> => {
+    const senderId = actor.userId;
+    if (input.recipientId === senderId) {
+      throw invalidPayload({ path: 'recipientId', message: 'must be another user' });
+    }
+    const draft = toDraft(hashKey, { senderId, input, socketId });
+    const { message, news } = await queue.add(draft, keysOf(draft), input.content.length);
+    const encoded = new Encoded(message);
     if (news) {
-      deliverMessage(message, socketId);
+      deliverMessage(encoded, socketId);
       outbox.publish(news);
     }
-    return message;
+    return encoded;
   };
+}
+
+/** Of one sender messages are written in their order; of one conversation one batch at a time, which the lock would force anyway. */
+function keysOf({ senderId, pair: [userA, userB] }: Draft): string[] {
+  return [senderId, `${userA} ${userB}`];
 }

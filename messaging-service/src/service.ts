@@ -1,6 +1,12 @@
 import { answerRequests } from '@rapport/bus';
 import type { ProcessContext } from '@rapport/service';
-import { assertMigrated, connectDatabase, startOutbox, unavailableWithoutDatabase } from '@rapport/service/database';
+import {
+  assertMigrated,
+  connectDatabase,
+  connectPipeline,
+  startOutbox,
+  unavailableWithoutDatabase,
+} from '@rapport/service/database';
 import packageJson from '../package.json' with { type: 'json' };
 import { createEndRelationship, createLinkRelationship } from './change-relationship.ts';
 import { createRequireContact } from './contact-policy.ts';
@@ -12,17 +18,22 @@ import { createSendMessage } from './send-message.ts';
 import { createRetellContacts, createTellContacts } from './tell-contacts.ts';
 import { createTellTyping } from './tell-typing.ts';
 
+/** Connections of the hot path: one for each batch of messages that is written at the same time. */
+const WRITERS = 4;
+
 /** Starts the service: database, outbox, then the answers to every request of the table that is its own. */
 export async function startMessagingService(context: ProcessContext<'messaging-service'>): Promise<void> {
   const { bus, config, health, log, metrics, onStop, stopping } = context;
-  const { orm, pool, ping, close } = await connectDatabase({
-    url: config.DATABASE_URL,
-    poolSize: config.DATABASE_POOL_SIZE,
-    definition: database,
-  });
+  const { DATABASE_URL: url, DATABASE_POOL_SIZE: connections } = config;
+  const writers = Math.min(WRITERS, Math.ceil(connections / 2));
+  const poolSize = Math.max(1, connections - writers);
+  const { orm, pool, ping, close } = await connectDatabase({ url, poolSize, definition: database });
   onStop('database', close);
   await assertMigrated(orm);
   health.add('database', ping);
+
+  const pipeline = connectPipeline({ url, size: writers, log });
+  onStop('pipeline', () => pipeline.close());
 
   const requireContact = createRequireContact({ policy: config.CONTACT_POLICY, pool });
   const seal = createSeal(config.CONTENT_KEYS);
@@ -44,9 +55,10 @@ export async function startMessagingService(context: ProcessContext<'messaging-s
 
   const about = { version: packageJson.version, description: packageJson.description };
   const hashKey = config.BODY_HASH_KEY;
+  const open = config.CONTACT_POLICY === 'open';
   const answering = await answerRequests(bus, 'messaging-service', about, {
     user: unavailableWithoutDatabase({
-      'message:send': createSendMessage({ pool, requireContact, seal, hashKey, outbox, deliverMessage }),
+      'message:send': createSendMessage({ pipeline, open, seal, hashKey, outbox, deliverMessage, metrics }),
       'message:typing': createTellTyping({ bus, requireContact }),
       'contact:list': createListContacts({ pool }),
     }),

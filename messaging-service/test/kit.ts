@@ -3,10 +3,13 @@ import type { Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
 import { migrate } from '../../libs/service/src/database/connection.ts';
 import { makeOutboxPartitions } from '../../libs/service/src/database/outbox-partitions.ts';
-import { newDatabase, newKey, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
+import { connectPipeline, type Pipeline } from '../../libs/service/src/database/pipeline.ts';
+import { atEnd, newDatabase, newKey, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
 import { database } from '../src/database.ts';
+import type { Draft } from '../src/decide-messages.ts';
+import type { Outcome } from '../src/send-queue.ts';
 import { createSeal, type Seal } from '@rapport/service/seal';
-import { writeMessage, type WrittenMessage } from '../src/write-message.ts';
+import { toDraft, writeMessages, type WrittenMessage } from '../src/write-messages.ts';
 
 const seal = createSeal([newKey('test')]);
 const hashKey = newKey('hash').key;
@@ -20,15 +23,46 @@ export async function messagingDatabase(postgres: Postgres): Promise<{ url: stri
   return { url, pool };
 }
 
-/** Sends as the service does, over the pool of one replica. */
-export function write(
+const pipelines = new WeakMap<Pool, Pipeline>();
+
+/** Connections of the hot path to the same database: those of one replica. */
+function pipelineOf(pool: Pool): Pipeline {
+  const known = pipelines.get(pool);
+  if (known) return known;
+  const { connectionString = '', max } = pool.options;
+  const pipeline = connectPipeline({ url: connectionString, size: max, log: recordedLog().log });
+  pipelines.set(pool, pipeline);
+  atEnd(() => pipeline.close());
+  return pipeline;
+}
+
+export type Sending = Partial<MessageSendInput> & { recipientId: string };
+
+/** What somebody wants to send. */
+export function draftOf(senderId: string, input: Sending, socketId?: string): Draft {
+  const whole = { content: 'Hello!', messageType: 'TEXT' as const, ...input };
+  return toDraft(hashKey, { senderId, input: whole, socketId });
+}
+
+/** Sends as the service does, over the connections of one replica. */
+export async function write(
   pool: Pool,
   senderId: string,
-  input: Partial<MessageSendInput> & { recipientId: string },
+  input: Sending,
   options: { socketId?: string; seal?: Seal } = {},
 ): Promise<WrittenMessage> {
-  const whole = { content: 'Hello!', messageType: 'TEXT' as const, ...input };
-  return writeMessage(pool, { senderId, input: whole, socketId: options.socketId }, options.seal ?? seal, hashKey);
+  const [outcome] = await writeAll(pool, [draftOf(senderId, input, options.socketId)], options);
+  if (!outcome || 'error' in outcome) throw outcome?.error;
+  return outcome.result;
+}
+
+/** … several with one batch. */
+export function writeAll(
+  pool: Pool,
+  drafts: readonly Draft[],
+  options: { seal?: Seal; open?: boolean } = {},
+): Promise<Outcome<WrittenMessage>[]> {
+  return writeMessages({ pipeline: pipelineOf(pool), seal, open: true, ...options }, drafts);
 }
 
 /** What is in the table, in order. */

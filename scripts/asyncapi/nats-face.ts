@@ -1,9 +1,12 @@
 import {
   Actor,
   ANY_ID,
+  BATCH_LIMITS,
+  batchOf,
   buildSubject,
   deliveries,
   facts,
+  isBatched,
   ServiceActor,
   serviceRequests,
   userRequests,
@@ -18,7 +21,14 @@ import {
 import type { z } from 'zod';
 import type { Face } from './face.ts';
 import { channelMessage, channelReference, messageReferences, toPart, toTypeName } from './names.ts';
-import { deliveryHeaders, factHeaders, failureHeaders, replyHeaders, requestHeaders } from './nats-headers.ts';
+import {
+  batchReplyHeaders,
+  deliveryHeaders,
+  factHeaders,
+  failureHeaders,
+  replyHeaders,
+  requestHeaders,
+} from './nats-headers.ts';
 import type { JsonObject, SchemaBook } from './schemas.ts';
 import { failureSchema, successSchema } from './socket-face.ts';
 
@@ -75,6 +85,7 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
       ...ON_NATS,
       messages: messageReferences([name]),
     };
+    replies.push(...addBatch({ channels, operations, messages }, request, book));
     operations[name] = {
       action: 'receive',
       channel: channelReference(name),
@@ -96,9 +107,57 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
   };
 }
 
+/** The batch form of a request that has one. @returns the name of its reply */
+function addBatch(
+  { channels, operations, messages }: OpenFace,
+  { name, row, whoMayAsk, batchSubject, actor, type }: DescribedRequest,
+  book: SchemaBook,
+): string[] {
+  if (batchSubject === undefined) return [];
+  const [batch, reply] = [`${name}-batch`, `${name}-batch.reply`];
+  messages[batch] = {
+    summary: `A list of requests: ${row.summary}`,
+    headers: requestHeaders(book),
+    payload: {
+      type: 'array',
+      minItems: 1,
+      maxItems: BATCH_LIMITS.items,
+      items: {
+        type: 'object',
+        properties: {
+          actor: book.refer(actor.schema, actor.name, 'input'),
+          input: book.refer(row.input, `${type}Input`, 'input'),
+          socketId: { type: 'string', description: 'The id of the socket it came from.' },
+        },
+        required: ['actor', 'input'],
+      },
+    },
+  };
+  messages[reply] = {
+    summary: 'A reply to each request of the list, in the same order.',
+    headers: batchReplyHeaders(book),
+    payload: { type: 'array', items: { anyOf: [successSchema(book, type, row.output), failureSchema(book)] } },
+  };
+  channels[batch] = { address: batchSubject, description: whoMayAsk, ...ON_NATS, messages: messageReferences([batch]) };
+  operations[batch] = {
+    action: 'receive',
+    channel: channelReference(batch),
+    summary: `A list of requests: ${row.summary}`,
+    description: `Answered by ${row.answeredBy}; each request has an outcome of its own.`,
+    messages: [channelMessage(batch, batch)],
+    reply: {
+      channel: channelReference(INBOX),
+      messages: [channelMessage(INBOX, reply), channelMessage(INBOX, FAILURE)],
+    },
+    bindings: { nats: { queue: row.answeredBy } },
+  };
+  return [reply];
+}
+
 interface DescribedRequest {
   readonly name: string;
   readonly subject: string;
+  readonly batchSubject?: string;
   readonly row: UserRequestRow | ServiceRequestRow;
   /** The stem of the names of its schemas. */
   readonly type: string;
@@ -112,6 +171,9 @@ function requestsOfUsers(): DescribedRequest[] {
   return (Object.keys(userRequests) as UserRequestName[]).map(event => ({
     name: `rpc.user.${toPart(event)}`,
     subject: buildSubject({ family: 'request', caller: 'user', name: event }),
+    ...(isBatched(event) && {
+      batchSubject: buildSubject({ family: 'request', caller: 'user', name: batchOf(event) }),
+    }),
     row: userRequests[event],
     type: toTypeName(event),
     actor: { schema: Actor, name: 'Actor' },

@@ -19,6 +19,16 @@ export function replyHeaders(book: SchemaBook): { $ref: string } {
   return enterHeaders(book, 'ReplyHeaders', {});
 }
 
+export function batchReplyHeaders(book: SchemaBook): { $ref: string } {
+  return enterHeaders(book, 'BatchReplyHeaders', {
+    [HEADERS.lengths]: {
+      type: 'string',
+      description:
+        'How long each reply is, in UTF-16 code units, with a space between: the list can be parted unparsed.',
+    },
+  });
+}
+
 export function failureHeaders(book: SchemaBook): { $ref: string } {
   return enterHeaders(
     book,

@@ -3,9 +3,13 @@ import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
 import {
   Actor,
   AppError,
+  BATCH_LIMITS,
+  batchOf,
   buildSubject,
   ERROR_CODES,
   HEADERS,
+  invalidPayload,
+  isBatched,
   parseInput,
   ServiceActor,
   serviceRequests,
@@ -19,8 +23,11 @@ import {
   type UserOutput,
   type UserRequestName,
 } from '@rapport/contracts';
+import { joinReplies } from './batch.ts';
 import type { Bus } from './connect.ts';
+import { textOf, type Encoded } from './encoded.ts';
 import { answeringInboxesOnly } from './inboxes-only.ts';
+import { fieldOf, parseBody } from './request-body.ts';
 import { tracedHeaders, traceId, withTraceOf } from './trace.ts';
 
 export interface UserRequest<N extends UserRequestName> {
@@ -40,7 +47,7 @@ export interface Handlers<S extends ServiceName> {
   readonly user: {
     [N in UserRequestName as (typeof userRequests)[N]['answeredBy'] extends S ? N : never]: (
       request: UserRequest<N>,
-    ) => Promise<UserOutput<N>>;
+    ) => Promise<UserOutput<N> | Encoded<UserOutput<N>>>;
   };
   readonly service: {
     [N in ServiceRequestName as (typeof serviceRequests)[N]['answeredBy'] extends S ? N : never]: (
@@ -77,7 +84,7 @@ export async function answerRequests<S extends ServiceName>(
     statsHandler: endpoint => Promise.resolve({ codes: codes.get(endpoint.subject) ?? {} }),
   });
   const underWay = new Set<Promise<void>>();
-  for (const endpoint of endpointsOf(handlers)) {
+  for (const endpoint of endpointsOf(bus, handlers)) {
     const counts: Record<string, number> = {};
     codes.set(endpoint.subject, counts);
     micro.addEndpoint(endpoint.name, {
@@ -112,43 +119,92 @@ interface Endpoint {
   /** The event or request, for traces. */
   readonly span: string;
   /** Checks the message and does what it asks for. @throws AppError */
-  handle(message: ServiceMsg): Promise<unknown>;
+  handle(message: ServiceMsg): Promise<ReplyText>;
+}
+
+interface ReplyText {
+  readonly text: string;
+  /** Of a batch: how long each reply in it is. */
+  readonly lengths?: string;
 }
 
 // The compiler knows that name and handler belong together, but not through `Object.entries`.
 type UserHandler = (request: UserRequest<UserRequestName>) => Promise<unknown>;
 type ServiceHandler = (request: ServiceRequest<ServiceRequestName>) => Promise<unknown>;
 
-function endpointsOf<S extends ServiceName>({ user, service }: Handlers<S>): Endpoint[] {
+function endpointsOf<S extends ServiceName>(bus: Bus, { user, service }: Handlers<S>): Endpoint[] {
   return [
-    ...(Object.entries(user) as [UserRequestName, UserHandler][]).map(([event, handler]): Endpoint => ({
-      name: event.replace(':', '-'),
-      subject: buildSubject({ family: 'request', caller: 'user', name: event }),
-      summary: userRequests[event].summary,
-      span: event,
-      handle: async message => {
-        const body = readBody(message);
-        return handler({
-          actor: parseInput(Actor, body.actor),
-          input: parseInput(userRequests[event].input, body.input),
-          socketId: message.headers?.get(HEADERS.socket) || undefined,
-        });
-      },
-    })),
+    ...(Object.entries(user) as [UserRequestName, UserHandler][]).flatMap(([event, handler]) => [
+      userEndpoint(event, handler),
+      ...(isBatched(event) ? [batchEndpoint(bus, event, handler)] : []),
+    ]),
     ...(Object.entries(service) as [ServiceRequestName, ServiceHandler][]).map(([name, handler]): Endpoint => ({
       name: `service-${name.replace('.', '-')}`,
       subject: buildSubject({ family: 'request', caller: 'service', name }),
       summary: serviceRequests[name].summary,
       span: name,
       handle: async message => {
-        const body = readBody(message);
-        return handler({
-          actor: parseInput(ServiceActor, body.actor),
-          input: parseInput(serviceRequests[name].input, body.input),
-        });
+        const body = parseBody(message.string());
+        const actor = parseInput(ServiceActor, fieldOf(body, 'actor'));
+        const input = parseInput(serviceRequests[name].input, fieldOf(body, 'input'));
+        return { text: success(await handler({ actor, input })) };
       },
     })),
   ];
+}
+
+function userEndpoint(event: UserRequestName, handler: UserHandler): Endpoint {
+  return {
+    name: event.replace(':', '-'),
+    subject: buildSubject({ family: 'request', caller: 'user', name: event }),
+    summary: userRequests[event].summary,
+    span: event,
+    handle: async message => {
+      const socketId = message.headers?.get(HEADERS.socket) || undefined;
+      return { text: success(await handler(readRequest(event, parseBody(message.string()), socketId))) };
+    },
+  };
+}
+
+/** Hands the requests over in their order and all at once; each has an outcome of its own. */
+function batchEndpoint(bus: Bus, event: UserRequestName, handler: UserHandler): Endpoint {
+  const subject = buildSubject({ family: 'request', caller: 'user', name: event });
+  const answerItem = async (body: unknown): Promise<string> => {
+    const started = performance.now();
+    let code: ErrorCode | 'OK' = 'OK';
+    try {
+      const socketId = fieldOf(body, 'socketId');
+      return success(await handler(readRequest(event, body, typeof socketId === 'string' ? socketId : undefined)));
+    } catch (error) {
+      const shown = toShown(bus, subject, error);
+      code = shown.code;
+      return failureText(shown);
+    } finally {
+      bus.observer.answerEnded(subject, code, (performance.now() - started) / 1_000);
+    }
+  };
+  return {
+    name: batchOf(event).replace(':', '-'),
+    subject: buildSubject({ family: 'request', caller: 'user', name: batchOf(event) }),
+    summary: `A list of the same requests: ${userRequests[event].summary}`,
+    span: batchOf(event),
+    handle: async message => {
+      const bodies = parseBody(message.string());
+      if (!Array.isArray(bodies) || bodies.length === 0 || bodies.length > BATCH_LIMITS.items) {
+        throw invalidPayload({ path: '', message: `must be a list of 1 to ${BATCH_LIMITS.items} requests` });
+      }
+      return joinReplies(await Promise.all(bodies.map(answerItem)));
+    },
+  };
+}
+
+/** @throws AppError `INVALID_PAYLOAD` */
+function readRequest(event: UserRequestName, body: unknown, socketId: string | undefined) {
+  return {
+    actor: parseInput(Actor, fieldOf(body, 'actor')),
+    input: parseInput(userRequests[event].input, fieldOf(body, 'input')),
+    socketId,
+  };
 }
 
 async function answer(bus: Bus, endpoint: Endpoint, message: ServiceMsg, inFlight: number): Promise<ErrorCode | 'OK'> {
@@ -158,9 +214,11 @@ async function answer(bus: Bus, endpoint: Endpoint, message: ServiceMsg, inFligh
       if (inFlight >= MAX_IN_FLIGHT) {
         throw new AppError('UNAVAILABLE', 'the service is full', { retryAfterMs: RETRY_AFTER_MS });
       }
-      const data = await endpoint.handle(message);
+      const { text, lengths } = await endpoint.handle(message);
+      const headers = tracedHeaders();
+      if (lengths !== undefined) headers.set(HEADERS.lengths, lengths);
       // Inside the try: NATS refuses a reply above `max_payload` by throwing.
-      message.respond(JSON.stringify({ ok: true, data }), { headers: tracedHeaders() });
+      message.respond(text, { headers });
       return 'OK' as const;
     } catch (error) {
       const { code: shown, body, headers } = failure(bus, message.subject, error);
@@ -172,32 +230,27 @@ async function answer(bus: Bus, endpoint: Endpoint, message: ServiceMsg, inFligh
   return code;
 }
 
-function readBody(message: ServiceMsg): { actor: unknown; input: unknown } {
-  const body = parseJson(message.string());
-  const field = (name: string): unknown =>
-    typeof body === 'object' && body !== null && Object.hasOwn(body, name)
-      ? (body as Record<string, unknown>)[name]
-      : undefined;
-  return { actor: field('actor'), input: field('input') };
+function success(data: unknown): string {
+  return `{"ok":true,"data":${textOf(data)}}`;
 }
 
-// JSON.parse quotes the text in its message, and the text may be what somebody told their therapist.
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new AppError('INVALID_PAYLOAD', 'the body is not JSON');
-  }
+function failureText(error: AppError): string {
+  return JSON.stringify({ ok: false, error: error.toBody() });
+}
+
+/** What a caller may see of what was thrown. */
+function toShown(bus: Bus, subject: string, error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  bus.observer.log.error({ subject, err: error }, 'a request failed');
+  return new AppError('INTERNAL', `request ${traceId() ?? 'unknown'}`);
 }
 
 function failure(bus: Bus, subject: string, error: unknown): { code: ErrorCode; body: string; headers: MsgHdrs } {
-  const known = error instanceof AppError ? error : undefined;
-  if (!known) bus.observer.log.error({ subject, err: error }, 'a request failed');
-  const shown = known ?? new AppError('INTERNAL', `request ${traceId() ?? 'unknown'}`);
+  const shown = toShown(bus, subject, error);
   const headers = tracedHeaders();
   headers.set(HEADERS.errorCode, shown.code);
   headers.set(HEADERS.errorNumber, String(ERROR_CODES[shown.code]));
-  return { code: shown.code, body: JSON.stringify({ ok: false, error: shown.toBody() }), headers };
+  return { code: shown.code, body: failureText(shown), headers };
 }
 
 /** The library stops a whole service when one of its subscriptions ends; without it the process is of no use. */

@@ -9,6 +9,7 @@ import {
   type Recipient,
 } from '@rapport/contracts';
 import type { Bus } from './connect.ts';
+import { Encoded } from './encoded.ts';
 import { tracedHeaders } from './trace.ts';
 
 /** Sends an event to every socket of the recipient, on whichever gateways they are. Fire and forget. */
@@ -16,15 +17,15 @@ export function deliver<N extends DeliveryName>(
   bus: Bus,
   to: Recipient,
   event: N,
-  payload: DeliveryPayload<N>,
+  payload: DeliveryPayload<N> | Encoded<DeliveryPayload<N>>,
   options: { except?: string | undefined } = {},
 ): void {
   const headers = tracedHeaders();
   if (options.except) headers.set(HEADERS.except, options.except);
-  const order = orderOf(payload);
+  const order = orderOf(payload instanceof Encoded ? payload.value : payload);
   if (order) headers.set(HEADERS.order, order);
   const subject = buildSubject({ family: 'delivery', to, name: event });
-  bus.connection.publish(subject, JSON.stringify(payload), { headers });
+  bus.connection.publish(subject, payload instanceof Encoded ? payload.bytes : JSON.stringify(payload), { headers });
 }
 
 /** What says from which version of a conversation to which it leads says so in a header: nobody parses it for that. */

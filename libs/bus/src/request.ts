@@ -1,6 +1,7 @@
 import { RequestError, TimeoutError, type Msg, type MsgHdrs } from '@nats-io/nats-core';
 import {
   AppError,
+  batchOf,
   buildSubject,
   ERROR_CODES,
   HEADERS,
@@ -15,6 +16,7 @@ import {
   type UserOutput,
   type UserRequestName,
 } from '@rapport/contracts';
+import { codeOfReply, partReplies } from './batch.ts';
 import type { Bus } from './connect.ts';
 import { tracedHeaders } from './trace.ts';
 
@@ -45,6 +47,36 @@ export function requestForUser<N extends UserRequestName>(
 }
 
 /**
+ * Makes requests of users, encoded by `encodeBatchItem`, with one message. Resolves to a reply for each, in order.
+ * @throws AppError `UNAVAILABLE`, as above: then none of them has a reply
+ */
+export async function requestBatchForUsers<N extends UserRequestName>(
+  bus: Bus,
+  event: N,
+  bodies: readonly string[],
+): Promise<Reply<UserOutput<N>>[]> {
+  const subject = buildSubject({ family: 'request', caller: 'user', name: event });
+  const started = performance.now();
+  const told = (code: ErrorCode | 'OK'): void =>
+    bus.observer.requestEnded(subject, code, (performance.now() - started) / 1_000);
+  try {
+    const batchSubject = buildSubject({ family: 'request', caller: 'user', name: batchOf(event) });
+    const { code, message } = await ask(bus, batchSubject, `[${bodies.join(',')}]`, tracedHeaders());
+    const replies =
+      code === 'OK'
+        ? partReplies(message, bodies.length).map(text => toReply<UserOutput<N>>(codeOfReply(text), text))
+        : // The batch as a whole was refused.
+          bodies.map(() => toReply<UserOutput<N>>(code, message.string()));
+    for (const reply of replies) told(reply.code);
+    return replies;
+  } catch (error) {
+    const failure = error instanceof AppError ? error : new AppError('INTERNAL', 'the reply makes no sense');
+    for (const _ of bodies) told(failure.code);
+    throw failure;
+  }
+}
+
+/**
  * Makes a request as a service. A failure that the answering service reports is a reply.
  * @throws AppError `UNAVAILABLE`, as above
  */
@@ -57,16 +89,27 @@ export function requestAsService<N extends ServiceRequestName>(
 }
 
 async function request<Data>(bus: Bus, subject: string, body: object, headers: MsgHdrs): Promise<Reply<Data>> {
+  const { code, message } = await ask(bus, subject, JSON.stringify(body), headers);
+  return toReply(code, message.string());
+}
+
+function toReply<Data>(code: ErrorCode | 'OK', text: string): Reply<Data> {
+  return { code, text, read: () => JSON.parse(text) as Ack<Data> };
+}
+
+/** @throws AppError `UNAVAILABLE` */
+async function ask(
+  bus: Bus,
+  subject: string,
+  text: string,
+  headers: MsgHdrs,
+): Promise<{ code: ErrorCode | 'OK'; message: Msg }> {
   const started = performance.now();
   let code: ErrorCode | 'OK' = 'INTERNAL';
   try {
-    const message = await bus.connection.request(subject, JSON.stringify(body), {
-      timeout: bus.requestTimeoutMs,
-      headers,
-    });
+    const message = await bus.connection.request(subject, text, { timeout: bus.requestTimeoutMs, headers });
     code = codeOf(message);
-    const text = message.string();
-    return { code, text, read: () => JSON.parse(text) as Ack<Data> };
+    return { code, message };
   } catch (error) {
     const unavailable = toUnavailable(error);
     code = unavailable.code;

@@ -14,6 +14,7 @@ import {
   type Recipient,
   type ServiceRequestRow,
   type UserRequestName,
+  type UserRequestRow,
 } from '@rapport/contracts';
 import { CONSUMER } from './kit.ts';
 
@@ -31,10 +32,13 @@ const OBSERVERS: readonly BusUser[] = ['ops', 'developer'];
 const ASKERS: readonly BusUser[] = ['gateway', 'back-office', 'ops', 'developer'];
 const NOBODY: readonly BusUser[] = [];
 
-const requests = (Object.keys(userRequests) as UserRequestName[]).map(name => ({
-  subject: buildSubject({ family: 'request', caller: 'user', name }),
-  service: userRequests[name].answeredBy as BusUser,
-}));
+const requests = (Object.keys(userRequests) as UserRequestName[]).flatMap(event => {
+  const { batched, answeredBy }: UserRequestRow = userRequests[event];
+  return [event, ...(batched ? [`${event}-batch`] : [])].map(name => ({
+    subject: buildSubject({ family: 'request', caller: 'user', name }),
+    service: answeredBy as BusUser,
+  }));
+});
 const serviceRequestCases = Object.entries<ServiceRequestRow>(serviceRequests).map(([name, row]) => ({
   subject: buildSubject({ family: 'request', caller: 'service', name }),
   service: row.answeredBy as BusUser,

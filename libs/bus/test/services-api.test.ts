@@ -37,6 +37,12 @@ describe.each(['ops', 'developer'] as const)('%s sees', user => {
           metadata: { summary: userRequests['message:send'].summary },
         },
         {
+          name: 'message-send-batch',
+          subject: 'rpc.v1.user.message.send-batch',
+          queue_group: 'messaging-service',
+          metadata: { summary: `A list of the same requests: ${userRequests['message:send'].summary}` },
+        },
+        {
           name: 'message-typing',
           subject: 'rpc.v1.user.message.typing',
           queue_group: 'messaging-service',
@@ -73,6 +79,7 @@ describe.each(['ops', 'developer'] as const)('%s sees', user => {
         num_requests: 4,
         data: { codes: { OK: 2, CONFLICT: 1, INVALID_PAYLOAD: 1 } },
       },
+      { subject: 'rpc.v1.user.message.send-batch', num_requests: 0 },
       { subject: 'rpc.v1.user.message.typing', num_requests: 0 },
     ]);
   });

@@ -1,3 +1,4 @@
+export { BATCH_LIMITS, batchOf, isBatched } from './batches.ts';
 export { alternatives, configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from './config.ts';
 export {
   AppError,

@@ -87,6 +87,7 @@ export const messagingRequests = {
     roles: ROLES,
     answeredBy: 'messaging-service',
     ordered: true,
+    batched: true,
   },
   'message:typing': {
     summary: 'Tells another user that the caller is typing, or has stopped.',

@@ -1,3 +1,4 @@
+import { batchOf, isBatched } from './batches.ts';
 import { carriesHealthData } from './health-data.ts';
 import { BUS_USERS, inboxPrefix, type BusUser, type ProcessName, type ServiceName } from './processes.ts';
 import { FACTS_STREAM, factConsumers, type FactConsumer } from './stream.ts';
@@ -72,17 +73,18 @@ const STREAM_REQUESTS: readonly string[] = [
 
 function gatewayRights(): Rights {
   return {
-    publish: [
-      ...(Object.keys(userRequests) as UserRequestName[]).map(name =>
-        buildSubject({ family: 'request', caller: 'user', name }),
-      ),
-      ...askedBy('gateway'),
-    ],
+    publish: [...(Object.keys(userRequests) as UserRequestName[]).flatMap(userSubjects), ...askedBy('gateway')],
     subscribe: [
       ...everyRecipient().map(to => buildSubject({ family: 'delivery', to, name: ANY_NAME })),
       inboxOf('gateway'),
     ],
   };
+}
+
+/** Where a user's request is made: alone, and in a batch where there is that form. */
+function userSubjects(event: UserRequestName): string[] {
+  const names = isBatched(event) ? [event, batchOf(event)] : [event];
+  return names.map(name => buildSubject({ family: 'request', caller: 'user', name }));
 }
 
 /** The service requests that a process of ours makes. */
@@ -128,7 +130,7 @@ function serviceRights(service: ServiceName, consumers: readonly FactConsumer[])
       ]),
     ],
     subscribe: [
-      ...answered.map(name => `${buildSubject({ family: 'request', caller: 'user', name })} ${service}`),
+      ...answered.flatMap(userSubjects).map(subject => `${subject} ${service}`),
       ...answeredForServices.map(name => `${buildSubject({ family: 'request', caller: 'service', name })} ${service}`),
       ...DISCOVERY.flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.${service}`, `$SRV.${verb}.${service}.*`]),
       inboxOf(service),

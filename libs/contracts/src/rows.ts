@@ -11,6 +11,8 @@ export interface UserRequestRow {
   readonly answeredBy: ServiceName;
   /** Requests of one socket reach the service one after the other, in the order the socket sent them. */
   readonly ordered: boolean;
+  /** Requests that wait at the same time travel as one message, to `rpc.v1.user.<noun>.<verb>-batch`; only with `ordered`. */
+  readonly batched?: true;
 }
 
 /** A request that a service or the platform's back office makes, of its own accord or on behalf of a user. */

@@ -16,6 +16,7 @@ import {
   type ServiceName,
   type ServiceRequestRow,
   type UserRequestName,
+  type UserRequestRow,
 } from '@rapport/contracts';
 
 const CONSUMER: FactConsumer = { durable: 'd', fact: 'message.sent', service: 'messaging-service' };
@@ -31,10 +32,7 @@ const everybody = BUS_USERS.map(user => [user, rights[user]] as const);
 describe('what each user may do, word for word', () => {
   test('the gateway asks for users and hears what is delivered', () => {
     expect(rights.gateway).toEqual({
-      publish: [
-        ...Object.keys(userRequests).map(event => `rpc.v1.user.${event.replace(':', '.')}`),
-        ...requestsMadeBy('gateway'),
-      ],
+      publish: [...(Object.keys(userRequests) as UserRequestName[]).flatMap(subjectsOf), ...requestsMadeBy('gateway')],
       subscribe: ['deliver.v1.user.*.>', 'deliver.v1.therapist.*.>', 'deliver.v1.all.>', '_INBOX_gateway.>'],
     });
   });
@@ -121,7 +119,7 @@ describe('what holds for every user', () => {
 
   test('operations may not watch any subject whose payload carries health data, and no request', () => {
     const withContent = [
-      ...Object.keys(userRequests).map(event => `rpc.v1.user.${event.replace(':', '.')}`),
+      ...(Object.keys(userRequests) as UserRequestName[]).flatMap(subjectsOf),
       ...(Object.keys(deliveries) as DeliveryName[])
         .filter(event => carriesHealthData(deliveries[event].payload))
         .flatMap(event => ['user.*', 'therapist.*', 'all'].map(to => `deliver.v1.${to}.${event.replace(':', '.')}`)),
@@ -166,11 +164,16 @@ test('a durable consumer gives its service the right to fetch and acknowledge, a
   expect(rights).toEqual(busRights(factConsumers()));
 });
 
+/** Alone, and in a batch where the table says so. */
+function subjectsOf(event: UserRequestName): string[] {
+  const { batched }: UserRequestRow = userRequests[event];
+  const subject = `rpc.v1.user.${event.replace(':', '.')}`;
+  return batched ? [subject, `${subject}-batch`] : [subject];
+}
+
 function requestsOf(service: ServiceName): string[] {
   const events = Object.keys(userRequests) as UserRequestName[];
-  return events
-    .filter(event => userRequests[event].answeredBy === service)
-    .map(event => `rpc.v1.user.${event.replace(':', '.')}`);
+  return events.filter(event => userRequests[event].answeredBy === service).flatMap(subjectsOf);
 }
 
 function serviceRequestsOf(service: ServiceName): string[] {

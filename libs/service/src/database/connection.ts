@@ -18,8 +18,8 @@ interface DatabaseOptions {
 }
 
 /** No statement of a request takes this long unless something is wrong; the caller has gone by then. */
-const STATEMENT_TIMEOUT_MS = 10_000;
-const CONNECTION_TIMEOUT_MS = 3_000;
+export const STATEMENT_TIMEOUT_MS = 10_000;
+export const CONNECTION_TIMEOUT_MS = 3_000;
 /** PostgreSQL's advisory locks are numbers; this one is held while migrations run. */
 const MIGRATION_LOCK = 7_271_001;
 
@@ -155,7 +155,8 @@ const UNAVAILABLE_STATES = /^(08...|57P0.|53300|57014|ECONNREFUSED|ECONNRESET|EP
 const UNAVAILABLE_MESSAGES = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered)/;
 const RETRY_AFTER_MS = 1_000;
 
-function asUnavailable(error: unknown): unknown {
+/** What a statement threw, as `UNAVAILABLE` when it says that the database is not there. */
+export function asUnavailable(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof AppError) return error;
   const code = 'code' in error ? String(error.code) : '';
   if (!UNAVAILABLE_STATES.test(code) && !UNAVAILABLE_MESSAGES.test(error.message)) return error;

@@ -12,6 +12,7 @@ export {
 export { startConsumers } from './consumers.ts';
 export { newFact, OutboxEntity, persistFact, type OutboxRow } from './outbox-row.ts';
 export { startOutbox, type Outbox, type Redeliver } from './outbox.ts';
+export { connectPipeline, inPipelinedTransaction, type Pipeline } from './pipeline.ts';
 export { contactsOf, isLinked, keepRelationship, relationshipProjection } from './relationships.ts';
 export { repeat } from './repeat.ts';
 export { serviceTables } from './service-tables.ts';

@@ -1,0 +1,167 @@
+import { asDates, type OutboxRow } from '@rapport/service/database';
+import type { Pool, PoolClient } from 'pg';
+import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { clientKey, pairKey, type Draft, type Known, type LockedConversation } from './decide-messages.ts';
+import { MESSAGE_COLUMNS, type MessageRow } from './message.ts';
+
+// The statements of the hot path: each works on a whole batch, and is prepared.
+
+/** Anybody may write to anybody. */
+export const EVERYBODY: Known['contacts'] = { has: () => true };
+
+/** Locks the conversations in the order of their ids, so that no two batches wait for each other. */
+export async function lockConversations(
+  client: PoolClient,
+  drafts: readonly Draft[],
+): Promise<ReadonlyMap<string, LockedConversation>> {
+  const pairs = distinctPairs(drafts);
+  const { rows } = await client.query<LockedConversation & { userA: string; userB: string }>({
+    name: 'conversations-lock',
+    text: `select c.id, c.user_a as "userA", c.user_b as "userB", c.last_seq as "lastSeq", c.version
+             from unnest($1::text[], $2::text[]) as p (user_a, user_b)
+             join conversation c on c.user_a = p.user_a collate "C" and c.user_b = p.user_b collate "C"
+            order by c.id for update of c`,
+    values: columns(pairs),
+  });
+  return new Map(rows.map(row => [pairKey([row.userA, row.userB]), row]));
+}
+
+/** Makes conversations, in an order in which nobody else who makes the same waits for another of them. */
+export async function makeConversations(pool: Pool, pairs: readonly (readonly [string, string])[]): Promise<void> {
+  const sorted = pairs.toSorted((one, other) => (pairKey(one) < pairKey(other) ? -1 : 1));
+  await pool.query({
+    name: 'conversations-make',
+    text: `insert into conversation (id, user_a, user_b)
+           select * from unnest($1::uuid[], $2::text[], $3::text[]) on conflict do nothing`,
+    values: [sorted.map(() => uuidv7()), ...columns(sorted)],
+  });
+}
+
+/** Which of the drafts' senders and recipients are in a care relationship. */
+export async function findContacts(client: PoolClient, drafts: readonly Draft[]): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ userA: string; userB: string }>({
+    name: 'contacts-find',
+    text: `select p.user_a as "userA", p.user_b as "userB" from unnest($1::text[], $2::text[]) as p (user_a, user_b)
+            where exists (select from care_relationship r where r.linked
+                             and r.client_user_id = p.user_a collate "C" and r.therapist_user_id = p.user_b collate "C")
+               or exists (select from care_relationship r where r.linked
+                             and r.client_user_id = p.user_b collate "C" and r.therapist_user_id = p.user_a collate "C")`,
+    values: columns(distinctPairs(drafts)),
+  });
+  return new Set(rows.map(({ userA, userB }) => pairKey([userA, userB])));
+}
+
+/** The messages that were sent under the drafts' client ids before. */
+export async function findSent(client: PoolClient, drafts: readonly Draft[]): Promise<ReadonlyMap<string, MessageRow>> {
+  const named = drafts.filter(({ input }) => input.clientMessageId !== undefined);
+  if (named.length === 0) return new Map();
+  const { rows } = await client.query<MessageRow>({
+    name: 'messages-sent',
+    text: `select ${MESSAGE_COLUMNS} from unnest($1::text[], $2::text[]) as k (sender_id, client_message_id)
+             join message m on m.sender_id = k.sender_id collate "C"
+                           and m.client_message_id = k.client_message_id collate "C"`,
+    types: asDates,
+    values: [named.map(({ senderId }) => senderId), named.map(({ input }) => input.clientMessageId)],
+  });
+  return new Map(rows.map(row => [clientKey(row.senderId, row.clientMessageId ?? ''), row]));
+}
+
+/** Where the messages are that the drafts reply to. */
+export async function findTargets(client: PoolClient, drafts: readonly Draft[]): Promise<ReadonlyMap<string, string>> {
+  const ids = drafts.flatMap(({ input }) => (isUuid(input.replyToId) ? [input.replyToId] : []));
+  if (ids.length === 0) return new Map();
+  const { rows } = await client.query<{ id: string; conversationId: string }>({
+    name: 'messages-replied-to',
+    text: 'select id, conversation_id as "conversationId" from message where id = any($1::uuid[])',
+    values: [ids],
+  });
+  return new Map(rows.map(({ id, conversationId }) => [id, conversationId]));
+}
+
+export interface NewMessage {
+  readonly row: MessageRow & { readonly sealed: Uint8Array; readonly keyId: string };
+  readonly fact: OutboxRow<'message.sent'>;
+}
+
+/** Numbers the conversations, and writes the messages and their outbox rows, all under the locks. */
+export async function insertMessages(client: PoolClient, messages: readonly NewMessage[], now: Date): Promise<void> {
+  const conversations = latestOf(messages.map(({ row }) => row));
+  // Whoever inserts the same client ids at the same time, in other conversations, then waits instead of deadlocking.
+  const sorted = messages.toSorted(({ row: one }, { row: other }) => (orderOf(one) < orderOf(other) ? -1 : 1));
+  const rows = sorted.map(({ row }) => row);
+  const facts = sorted.map(({ fact }) => fact);
+  await client.query({
+    name: 'messages-insert',
+    text: `with numbered as (
+             update conversation c
+                set last_seq = n.last_seq, version = n.version, last_message_at = $1,
+                    unread_a = c.unread_a + n.unread_a, unread_b = c.unread_b + n.unread_b
+               from unnest($2::uuid[], $3::int[], $4::int[], $5::int[], $6::int[])
+                    as n (id, last_seq, version, unread_a, unread_b)
+              where c.id = n.id),
+           sent as (
+             insert into message (created_at, revision, id, conversation_id, seq, version, sender_id, recipient_id,
+                                  message_type, sealed, key_id, body_hash, client_message_id, reply_to_id)
+             select $1, 0, m.*
+               from unnest($7::uuid[], $8::uuid[], $9::int[], $10::int[], $11::text[], $12::text[], $13::text[],
+                           $14::bytea[], $15::text[], $16::bytea[], $17::text[], $18::uuid[]) as m)
+           insert into outbox (created_at, fact, id, data, except_socket)
+           select $1, 'message.sent', o.id, o.data::jsonb, o.except_socket
+             from unnest($19::uuid[], $20::text[], $21::text[]) as o (id, data, except_socket)`,
+    values: [
+      now,
+      conversations.map(({ id }) => id),
+      conversations.map(({ seq }) => seq),
+      conversations.map(({ version }) => version),
+      conversations.map(({ unreadA }) => unreadA),
+      conversations.map(({ unreadB }) => unreadB),
+      rows.map(({ id }) => id),
+      rows.map(({ conversationId }) => conversationId),
+      rows.map(({ seq }) => seq),
+      rows.map(({ version }) => version),
+      rows.map(({ senderId }) => senderId),
+      rows.map(({ recipientId }) => recipientId),
+      rows.map(({ messageType }) => messageType),
+      rows.map(({ sealed }) => sealed),
+      rows.map(({ keyId }) => keyId),
+      rows.map(({ bodyHash }) => bodyHash),
+      rows.map(({ clientMessageId }) => clientMessageId),
+      rows.map(({ replyToId }) => replyToId),
+      facts.map(({ id }) => id),
+      facts.map(({ data }) => JSON.stringify(data)),
+      facts.map(({ exceptSocket }) => exceptSocket),
+    ],
+  });
+}
+
+const orderOf = ({ senderId, clientMessageId }: MessageRow): string => clientKey(senderId, clientMessageId ?? '');
+
+interface Latest {
+  readonly id: string;
+  seq: number;
+  version: number;
+  /** How many of the messages wait for each of the two. */
+  unreadA: number;
+  unreadB: number;
+}
+
+/** What the conversations are after the rows, which are in their order. */
+function latestOf(rows: readonly MessageRow[]): Latest[] {
+  const byId = new Map<string, Latest>();
+  for (const { conversationId: id, seq, version, senderId, recipientId } of rows) {
+    const latest = byId.get(id) ?? { id, seq, version, unreadA: 0, unreadB: 0 };
+    byId.set(id, latest);
+    Object.assign(latest, { seq, version });
+    if (recipientId < senderId) latest.unreadA += 1;
+    else latest.unreadB += 1;
+  }
+  return [...byId.values()];
+}
+
+function distinctPairs(drafts: readonly Draft[]): (readonly [string, string])[] {
+  return [...new Map(drafts.map(({ pair }) => [pairKey(pair), pair])).values()];
+}
+
+function columns(pairs: readonly (readonly [string, string])[]): [userA: string[], userB: string[]] {
+  return [pairs.map(([userA]) => userA), pairs.map(([, userB]) => userB)];
+}

@@ -1,0 +1,150 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createSendQueue, type SendQueueOptions } from '../src/send-queue.ts';
+
+interface Item {
+  readonly number: number;
+  readonly keys: readonly string[];
+}
+
+interface Batch {
+  readonly items: readonly Item[];
+  readonly end: () => void;
+}
+
+/** A queue whose batches are written until the test ends them. Every item's result is its number. */
+function heldQueue(options: Partial<SendQueueOptions<Item, number>> = {}) {
+  const batches: Batch[] = [];
+  const queue = createSendQueue<Item, number>({
+    write: async items => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      batches.push({ items, end: resolve });
+      await promise;
+      return items.map(({ number }) => (number % 10 === 9 ? { error: new Error('refused') } : { result: number }));
+    },
+    ...options,
+  });
+  let count = 0;
+  const add = (...keys: string[]): Promise<number> => {
+    const item = { number: (count += 1), keys };
+    return queue.add(item, keys, 100);
+  };
+  return { queue, batches, add };
+}
+
+const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+const numbers = ({ items }: Batch): number[] => items.map(({ number }) => number);
+
+test('what comes in one turn is one batch, and leaves at once', async () => {
+  const { batches, add } = heldQueue();
+  const results = [add('alice'), add('bob'), add('alice')];
+  await settle();
+  expect(batches.map(numbers)).toEqual([[1, 2, 3]]);
+  batches[0]!.end();
+  await expect(Promise.all(results)).resolves.toEqual([1, 2, 3]);
+});
+
+test('an item that shares a key with one that is being written waits, and others do not wait for it', async () => {
+  const { batches, add } = heldQueue();
+  void add('alice', 'alice bob');
+  await settle();
+  void add('bob', 'alice bob');
+  void add('carol', 'carol dave');
+  await settle();
+  expect(batches.map(numbers)).toEqual([[1], [3]]);
+  batches[0]!.end();
+  await settle();
+  expect(batches.map(numbers)).toEqual([[1], [3], [2]]);
+});
+
+test('what waits keeps back what comes later and shares a key with it', async () => {
+  const { batches, add } = heldQueue();
+  void add('alice', 'alice bob');
+  await settle();
+  void add('bob', 'alice bob');
+  // Of bob too, in another conversation: it must not overtake.
+  void add('bob', 'bob carol');
+  await settle();
+  expect(batches.map(numbers)).toEqual([[1]]);
+  batches[0]!.end();
+  await settle();
+  expect(batches.map(numbers)).toEqual([[1], [2, 3]]);
+});
+
+test('each item has its own outcome, and a batch that throws fails for all of its items', async () => {
+  const { batches, add } = heldQueue();
+  const all = Promise.allSettled(Array.from({ length: 10 }, (_, index) => add(`${index}`)));
+  await settle();
+  batches[0]!.end();
+  const outcomes = await all;
+  expect(outcomes.map(({ status }) => status)).toEqual([...Array(8).fill('fulfilled'), 'rejected', 'fulfilled']);
+  const failing = createSendQueue<Item, number>({ write: () => Promise.reject(new Error('the disk is full')) });
+  const both = [failing.add({ number: 1, keys: [] }, ['a'], 1), failing.add({ number: 2, keys: [] }, ['b'], 1)];
+  for (const outcome of both) await expect(outcome).rejects.toThrow('the disk is full');
+  expect(failing.size).toBe(0);
+});
+
+test('a queue that is full refuses at once with UNAVAILABLE, in number and in bytes', async () => {
+  const { queue, batches, add } = heldQueue({ maxWaiting: 3, maxWaitingBytes: 1_000, maxBatches: 1 });
+  void add('alice');
+  await settle();
+  const waiting = [add('a'), add('b'), add('c')];
+  await expect(add('d')).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: expect.any(Number) });
+  expect(queue.size).toBe(4);
+  batches[0]!.end();
+  await settle();
+  batches[1]!.end();
+  await Promise.all(waiting);
+  await expect(queue.add({ number: 1, keys: [] }, ['a'], 1_001)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(queue.size).toBe(0);
+});
+
+test('whatever comes and whenever batches end: every item is written once, and those with a common key in order', async () => {
+  const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ add: fc.tuple(key, key) }) },
+    { weight: 2, arbitrary: fc.record({ end: fc.nat(10) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), async (steps, maxBatches) => {
+      const { queue, batches, add } = heldQueue({ maxBatches, maxItems: 3 });
+      const open = new Set<Batch>();
+      const ended: Batch[] = [];
+      const endOne = async (index: number): Promise<void> => {
+        for (const batch of batches) if (!ended.includes(batch)) open.add(batch);
+        const batch = [...open][index % Math.max(1, open.size)];
+        if (!batch) return;
+        open.delete(batch);
+        ended.push(batch);
+        batch.end();
+        await settle();
+      };
+      const results: Promise<unknown>[] = [];
+      for (const each of steps) {
+        if ('add' in each) results.push(add(...each.add).catch(() => undefined));
+        else {
+          await settle();
+          await endOne(each.end);
+        }
+        const underWay = batches.filter(batch => !ended.includes(batch));
+        expect(underWay.length).toBeLessThanOrEqual(maxBatches);
+        const keys = underWay.map(({ items }) => new Set(items.flatMap(item => item.keys)));
+        for (const [index, one] of keys.entries()) {
+          for (const other of keys.slice(index + 1)) expect([...one].filter(name => other.has(name))).toEqual([]);
+        }
+      }
+      await settle();
+      while (queue.size > 0) await endOne(0);
+      await Promise.all(results);
+      const written = batches.flatMap(({ items }) => items);
+      expect(written.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: results.length }, (_, index) => index + 1),
+      );
+      for (const common of ['a', 'b', 'c', 'd', 'e']) {
+        const ofKey = written.filter(({ keys }) => keys.includes(common)).map(({ number }) => number);
+        expect(ofKey).toEqual(ofKey.toSorted((a, b) => a - b));
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
