@@ -18,6 +18,7 @@ import {
   userRequests,
   type Ack,
   type ErrorBody,
+  type Role,
   type UserInput,
   type UserRequestName,
 } from '@rapport/contracts';
@@ -83,7 +84,8 @@ export function createDispatch({ bus, log, metrics, limit, typing, refresh }: Di
   const askService = async (socket: GatewaySocket, event: UserRequestName, given: unknown): Promise<Answer> => {
     const row = userRequests[event];
     const { actor } = socket.data.identity;
-    if (!row.roles.includes(actor.role)) throw new AppError('UNAUTHORIZED', 'your role may not do this');
+    const roles: readonly Role[] = row.roles;
+    if (!roles.includes(actor.role)) throw new AppError('UNAUTHORIZED', 'your role may not do this');
     const input = parseInput(row.input, given);
     const replied = await send(socket, event, input);
     const failed = replied.code !== 'OK';

@@ -85,10 +85,7 @@ async function firstConnection(options: BusOptions, log: BusLog, signal?: AbortS
       });
     } catch (error) {
       if (error instanceof AuthorizationError) throw error;
-      log.warn(
-        { reason: error instanceof Error ? error.message : String(error) },
-        'NATS is not reachable, trying again',
-      );
+      log.warn({ why: error instanceof Error ? error.message : String(error) }, 'NATS is not reachable, trying again');
       await sleep(RECONNECT_WAIT_MS + Math.random() * RECONNECT_JITTER_MS, undefined, signal ? { signal } : {});
     }
   }
@@ -109,7 +106,7 @@ function logStatus(status: Status, log: BusLog): void {
       log.info({ server: status.server }, 'NATS connection is back');
       break;
     case 'error':
-      log.error({ reason: status.error.message }, 'NATS refused something');
+      log.error({ why: status.error.message }, 'NATS refused something');
       break;
     case 'slowConsumer':
       log.warn({ subject: status.sub.getSubject(), pending: status.pending }, 'a subscription is falling behind');

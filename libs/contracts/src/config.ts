@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_REMINDER_OFFSET_MINUTES } from './appointments.ts';
 import { PROCESSES, SERVICES, type ProcessName } from './processes.ts';
 
 /** Where a variable is read: a process, a deployment step, or the local stack of `npm start` and the tests. */
@@ -59,6 +60,18 @@ const contentKeys = z
       keys.every(({ id, key }) => /^[A-Za-z0-9_-]{1,32}$/.test(id) && isBase64Of32Bytes(key)) &&
       new Set(keys.map(({ id }) => id)).size === keys.length,
     'must be a list such as 2026-11:<32 bytes in base64>,2026-05:<…>, each with an id of its own, the current key first',
+  );
+
+/** `1440,60,15` */
+const reminderOffsets = z
+  .string()
+  .transform(text => text.split(',').map(part => (/^\s*\d+\s*$/.test(part) ? Number(part) : 0)))
+  .refine(
+    offsets =>
+      offsets.length <= 10 &&
+      new Set(offsets).size === offsets.length &&
+      offsets.every(offset => offset >= 1 && offset <= MAX_REMINDER_OFFSET_MINUTES),
+    `must be a list of at most 10 different minutes from 1 to ${MAX_REMINDER_OFFSET_MINUTES}, such as 1440,60,15`,
   );
 
 const EVERY_PROCESS = PROCESSES;
@@ -259,7 +272,7 @@ export const configRows = {
   CONTACT_POLICY: {
     schema: z.enum(['care-team', 'open']),
     default: 'care-team',
-    readBy: ['messaging-service', 'local-stack'],
+    readBy: ['messaging-service', 'appointment-service', 'local-stack'],
     summary: 'Who may talk to whom: a client and a therapist with a live care relationship, or anybody.',
   },
   CONTENT_KEYS: {
@@ -341,6 +354,24 @@ export const configRows = {
     default: '90',
     readBy: ['notification-service'],
     summary: 'After how long a notification leaves the inbox, read or not, and is forgotten.',
+  },
+  REMINDER_OFFSETS_MINUTES: {
+    schema: reminderOffsets,
+    default: '1440,60,15',
+    readBy: ['appointment-service', 'local-stack'],
+    summary: 'How many minutes before an appointment both are reminded; a user may choose others.',
+  },
+  APPOINTMENT_BUFFER_MINUTES: {
+    schema: whole(0, 240, 'minutes'),
+    default: '0',
+    readBy: ['appointment-service', 'local-stack'],
+    summary: 'What stays free after an appointment. Holds for what is booked or moved from now on.',
+  },
+  REQUEST_EXPIRES_HOURS: {
+    schema: whole(1, 8_760, 'hours'),
+    default: '72',
+    readBy: ['appointment-service'],
+    summary: 'How long a requested appointment waits for an answer before it is cancelled.',
   },
   NATS_PORT: {
     schema: port,

@@ -1,4 +1,5 @@
 export { BATCH_LIMITS, batchOf, isBatched } from './batches.ts';
+export type { Appointment, AppointmentStatus, Availability, AvailabilitySetting, Scope } from './appointments.ts';
 export { alternatives, configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from './config.ts';
 export {
   AppError,

@@ -57,7 +57,7 @@ export const profileServiceRequests = {
     input: z.object({ userId: Id }),
     output: Profile,
     answeredBy: 'notification-service',
-    askedBy: [],
+    askedBy: ['appointment-service'],
   },
 } as const satisfies Record<string, ServiceRequestRow>;
 
@@ -66,6 +66,6 @@ export const profileFacts = {
     summary: 'A profile was set. The one with the highest version says which therapist, if any, the user is.',
     data: z.object({ userId: Id, therapistId: Id.optional(), version: z.int().positive(), changedAt: Timestamp }),
     publishedBy: 'notification-service',
-    consumedBy: [],
+    consumedBy: ['appointment-service'],
   },
 } as const satisfies Record<string, FactRow>;

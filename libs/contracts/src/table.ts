@@ -1,4 +1,10 @@
 import type { z } from 'zod';
+import {
+  appointmentDeliveries,
+  appointmentFacts,
+  appointmentRequests,
+  appointmentServiceRequests,
+} from './appointments.ts';
 import { gatewayRequests } from './gateway.ts';
 import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
 import {
@@ -27,6 +33,7 @@ export const userRequests = {
   ...relationshipRequests,
   ...notificationRequests,
   ...preferenceRequests,
+  ...appointmentRequests,
 } as const satisfies Record<string, UserRequestRow>;
 
 /** Service or back office → service. */
@@ -34,6 +41,7 @@ export const serviceRequests = {
   ...relationshipServiceRequests,
   ...notificationServiceRequests,
   ...profileServiceRequests,
+  ...appointmentServiceRequests,
 } as const satisfies Record<string, ServiceRequestRow>;
 
 /** Service → client, through a gateway. */
@@ -41,6 +49,7 @@ export const deliveries = {
   ...messagingDeliveries,
   ...relationshipDeliveries,
   ...notificationDeliveries,
+  ...appointmentDeliveries,
 } as const satisfies Record<string, DeliveryRow>;
 
 /** Service → services, through the stream of facts. */
@@ -49,8 +58,8 @@ export const facts = {
   ...relationshipFacts,
   ...notificationFacts,
   ...profileFacts,
+  ...appointmentFacts,
 } as const satisfies Record<string, FactRow>;
-
 export type UserRequestName = keyof typeof userRequests;
 export type UserInput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['input']>;
 export type UserOutput<N extends UserRequestName> = z.output<(typeof userRequests)[N]['output']>;

@@ -1,0 +1,4 @@
+import { runProcess } from '@rapport/service';
+import { startAppointmentService } from './service.ts';
+
+runProcess('appointment-service', startAppointmentService);
