@@ -4,7 +4,7 @@
 #   docker compose exec postgres /docker-entrypoint-initdb.d/create-databases.sh
 set -euo pipefail
 
-for database in messaging notification appointment; do
+for database in messaging presence notification appointment; do
   # Through a file and psql's own quoting: on a command line everybody on the machine could read the password.
   PASSWORD_FILE="${SECRETS_DIR:-/run/secrets}/$database-database-password" \
     psql --no-psqlrc --set ON_ERROR_STOP=1 --set database="$database" \

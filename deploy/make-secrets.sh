@@ -28,13 +28,13 @@ secret() {
   echo "made $name"
 }
 
-for user in gateway messaging-service notification-service appointment-service provisioner back-office ops; do
+for user in gateway messaging-service presence-service notification-service appointment-service provisioner back-office ops; do
   secret "nats-$user" random_hex
 done
 
 database_url() { printf 'postgresql://%s:%s@postgres:5432/%s' "$1" "$(cat "$folder/$1-database-password")" "$1"; }
 secret postgres-password random_hex
-for database in messaging notification appointment; do
+for database in messaging presence notification appointment; do
   secret "$database-database-password" random_hex
   secret "$database-database-url" database_url "$database"
 done

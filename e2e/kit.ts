@@ -1,6 +1,6 @@
 import { afterAll } from '@jest/globals';
 import { connectBus, type Bus } from '@rapport/bus';
-import type { BusUser } from '@rapport/contracts';
+import type { BusUser, ServiceName } from '@rapport/contracts';
 import { startStack, type Stack, type StackOptions } from '@rapport/local-stack';
 import { env } from 'node:process';
 import { Pool } from 'pg';
@@ -56,9 +56,9 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** The messaging service's database. */
-export function databaseOf(stack: Stack): Pool {
-  const pool = new Pool({ connectionString: stack.databases['messaging-service'], max: 5 });
+/** A service's database; the messaging service's when left out. */
+export function databaseOf(stack: Stack, service: ServiceName = 'messaging-service'): Pool {
+  const pool = new Pool({ connectionString: stack.databases[service], max: 5 });
   // A test kills the server under it.
   pool.on('error', () => undefined);
   atEnd(() => pool.end());
@@ -125,10 +125,26 @@ export function next<Payload = Record<string, unknown>>(socket: Socket, event: s
   return new Promise(resolve => socket.once(event, resolve));
 }
 
-/** Everything that the socket receives from now on, as `[event, payload]`. */
-export function inboxOf(socket: Socket): [string, Record<string, unknown>][] {
-  const inbox: [string, Record<string, unknown>][] = [];
-  socket.onAny((event: string, payload: Record<string, unknown>) => inbox.push([event, payload]));
+type Inbox = [string, Record<string, unknown>][];
+
+/** What is told of people who come and go; under the policy `open`, which most tests run with, of everybody. */
+const ABOUT_PRESENCE = ['presence:state', 'user:online', 'user:offline', 'user:presence'];
+
+/** Everything that the socket receives from now on and that is not about presence, as `[event, payload]`. */
+export function inboxOf(socket: Socket): Inbox {
+  return filtered(socket, event => !ABOUT_PRESENCE.includes(event));
+}
+
+/** What the socket is told about presence from now on. */
+export function presenceInboxOf(socket: Socket): Inbox {
+  return filtered(socket, event => ABOUT_PRESENCE.includes(event));
+}
+
+function filtered(socket: Socket, isWanted: (event: string) => boolean): Inbox {
+  const inbox: Inbox = [];
+  socket.onAny((event: string, payload: Record<string, unknown>) => {
+    if (isWanted(event)) inbox.push([event, payload]);
+  });
   return inbox;
 }
 

@@ -1,4 +1,6 @@
 import { fork } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort, type Nats } from '@rapport/local-stack';
@@ -48,6 +50,8 @@ export interface GatewayServer extends Server {
 /** The product's gateway, alone: nobody answers its requests. */
 export async function startGateway({ nats, folder, jwtSecret, nodeOptions = [] }: Ground): Promise<GatewayServer> {
   const [port, opsPort] = [await freePort(), await freePort()];
+  const revocations = join(folder, 'revocations.jsonl');
+  writeFileSync(revocations, '');
   const child = fork(GATEWAY, [], {
     env: {
       PATH: process.env['PATH'],
@@ -61,6 +65,7 @@ export async function startGateway({ nats, folder, jwtSecret, nodeOptions = [] }
       OPS_PORT: String(opsPort),
       JWT_SECRET: jwtSecret,
       LOG_LEVEL: 'warn',
+      REVOCATIONS_PATH: revocations,
       ...WITHOUT_LIMITS,
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -4,6 +4,7 @@ import { AuthenticationError, type Authenticate, type Identity } from './authent
 import { recipientsOf, type GatewaySocket } from './gateway-socket.ts';
 import { createSocketOrder } from './socket-order.ts';
 import { createRateLimit, createSocketCount } from './rate-limits.ts';
+import type { Revocations } from './revocations.ts';
 import { roomOf, type Subscriptions } from './subscriptions.ts';
 
 export interface Admission {
@@ -19,6 +20,7 @@ type Undo = () => void;
 export function createAdmission(
   { config }: ProcessContext<'gateway'>,
   authenticate: Authenticate,
+  revocations: Revocations,
   subscriptions: Subscriptions,
 ): Admission {
   const perSecond = config.MAX_HANDSHAKES_PER_SECOND;
@@ -50,6 +52,7 @@ export function createAdmission(
 
   const renewOne = async (socket: GatewaySocket, token: string): Promise<Identity> => {
     const identity = await authenticate(token);
+    revocations.check(identity);
     const { actor } = socket.data.identity;
     if (identity.actor.userId !== actor.userId) throw new AppError('UNAUTHORIZED', 'the token is of another user');
     if (identity.actor.therapistId !== actor.therapistId) {
@@ -59,6 +62,8 @@ export function createAdmission(
       socket.data.leaveRooms = leaveRooms;
       if (!socket.connected) leaveRooms();
     }
+    // It may have been revoked while its rooms were entered.
+    revocations.check(identity);
     socket.data.identity = identity;
     return identity;
   };
@@ -78,8 +83,9 @@ export function createAdmission(
         handshakes.take('all');
         gone.undo(perAddress.enter(socket.handshake.address));
         const identity = await authenticate(tokenOf(socket));
+        revocations.check(identity);
         gone.undo(perUser.enter(identity.actor.userId));
-        socket.data = { identity, pending: 0, leaving: false, leaveRooms: () => undefined };
+        socket.data = { identity, pending: 0, leaving: false, away: false, leaveRooms: () => undefined };
         gone.undo(() => socket.data.leaveRooms());
         socket.data.leaveRooms = await enterRooms(socket, identity);
         if (conn.readyState !== 'open') socket.data.leaveRooms();
@@ -138,7 +144,7 @@ export function refusal(error: unknown): Error | undefined {
   if (error instanceof AuthenticationError) {
     return Object.assign(new Error(error.message), { data: { code: error.message, reason: error.reason } });
   }
-  if (error instanceof AppError) {
+  if (error instanceof AppError && error.code !== 'UNAVAILABLE') {
     const { code, retryAfterMs } = error;
     return Object.assign(new Error(code), { data: { code, reason: error.message, retryAfterMs } });
   }

@@ -16,6 +16,8 @@ export class AuthenticationError extends Error {
 /** Who a token says somebody is, and until when. */
 export interface Identity {
   readonly actor: Actor;
+  /** Milliseconds since 1970; 0 when the token does not say. */
+  readonly issuedAt: number;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
 }
@@ -67,7 +69,7 @@ function verify(
 }
 
 function readClaims(claims: jwt.JwtPayload & Record<string, unknown>): Identity {
-  const { sub, exp, name, therapistId } = claims;
+  const { sub, iat, exp, name, therapistId } = claims;
   if (!isId(sub) || typeof exp !== 'number' || exp > MAX_EXP) throw new AuthenticationError('invalid');
   if (therapistId !== undefined && !isId(therapistId)) throw new AuthenticationError('invalid');
   const role = readRole(claims['role']);
@@ -77,7 +79,7 @@ function readClaims(claims: jwt.JwtPayload & Record<string, unknown>): Identity 
     ...(role === 'therapist' && { therapistId: therapistId ?? sub }),
     ...(typeof name === 'string' && { name: displayName(name) }),
   };
-  return { actor, expiresAt: exp * 1_000 };
+  return { actor, issuedAt: typeof iat === 'number' ? iat * 1_000 : 0, expiresAt: exp * 1_000 };
 }
 
 /** What PostgreSQL takes: a lone surrogate and NUL it does not. */

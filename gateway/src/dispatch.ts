@@ -19,6 +19,9 @@ import {
   type Ack,
   type ErrorBody,
   type Role,
+  type GatewayRequestInput,
+  type GatewayRequestName,
+  type GatewayRequestOutput,
   type UserInput,
   type UserRequestName,
 } from '@rapport/contracts';
@@ -41,9 +44,17 @@ interface DispatchOptions {
   metrics: Metrics;
   limit: RateLimit;
   typing: Typing;
-  /** Answers `auth:refresh`. */
-  refresh: (socket: GatewaySocket, token: string) => Promise<{ expiresAt: string }>;
+  /** One use case for each event that the gateway answers itself. */
+  own: OwnHandlers;
 }
+
+type OwnHandlers = {
+  readonly [N in GatewayRequestName]: (
+    socket: GatewaySocket,
+    input: GatewayRequestInput<N>,
+  ) => Promise<GatewayRequestOutput<N>>;
+};
+type OwnHandler = (socket: GatewaySocket, input: unknown) => Promise<unknown>;
 
 /** What a client needs to be on another gateway. */
 const RETRY_AFTER_MS = 1_000;
@@ -54,7 +65,7 @@ type AckCallback = (ack: unknown) => void;
 type Answer = { ack: Ack<unknown> } | { text: string; failed: boolean };
 
 /** Turns a client's event into a request to the service that the table names, and the reply into the ack. */
-export function createDispatch({ bus, log, metrics, limit, typing, refresh }: DispatchOptions): Dispatch {
+export function createDispatch({ bus, log, metrics, limit, typing, own }: DispatchOptions): Dispatch {
   const order = createSocketOrder();
   const lanes = new Map<UserRequestName, Lanes<Reply<unknown>>>();
   const lanesOf = (event: UserRequestName): Lanes<Reply<unknown>> => {
@@ -101,8 +112,10 @@ export function createDispatch({ bus, log, metrics, limit, typing, refresh }: Di
     }
     if (isUserRequest(event)) return askService(socket, event, input);
     if (isGatewayRequest(event)) {
-      const { token } = parseInput(gatewayRequests[event].input, input);
-      return { ack: { ok: true, data: await refresh(socket, token) } };
+      // The compiler knows that name and input belong together, but not through a name that it does not know.
+      const handler = own[event] as OwnHandler;
+      const parsed: unknown = parseInput(gatewayRequests[event].input, input);
+      return { ack: { ok: true, data: await handler(socket, parsed) } };
     }
     throw invalidPayload({ path: 'event', message: 'must be an event of the API' });
   };

@@ -9,6 +9,8 @@ interface SocketData {
   pending: number;
   /** Being sent away: what it still asks for is refused. */
   leaving: boolean;
+  /** What its user chose for this device. */
+  away: boolean;
   /** Stops listening for its recipients. */
   leaveRooms: () => void;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ProcessContext } from '@rapport/service';
@@ -6,6 +7,7 @@ import express from 'express';
 import helmet from 'helmet';
 import { createAuthenticate } from './authenticate.ts';
 import { createKeys } from './keys.ts';
+import { startRevocations } from './revocations.ts';
 import { startSockets } from './sockets.ts';
 
 const CONNECTIONS_CHECK_MS = 1_000;
@@ -25,7 +27,9 @@ export async function startGateway(context: ProcessContext<'gateway'>): Promise<
   );
 
   const expected = { issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE };
-  startSockets(server, createAuthenticate(createKeys(config), expected), context);
+  const authenticate = createAuthenticate(createKeys(config), expected);
+  const actor = { gateway: randomUUID() };
+  startSockets(server, { authenticate, revocations: await startRevocations(context, actor), actor }, context);
 
   await listenOn(server, { host: config.HOST, port: config.PORT });
   log.info({ port: (server.address() as AddressInfo).port }, 'accepting connections');

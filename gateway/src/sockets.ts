@@ -1,8 +1,15 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Socket as Connection } from 'node:net';
 import { setInterval as every, setTimeout as sleep } from 'node:timers/promises';
-import { onReconnected, requestForUser } from '@rapport/bus';
-import { isDroppable, MAX_CONTENT_CHARACTERS, PROTOCOL, type Config } from '@rapport/contracts';
+import { onReconnected, requestForUser, type Delivery } from '@rapport/bus';
+import {
+  followsPresenceState,
+  isDroppable,
+  MAX_CONTENT_CHARACTERS,
+  PROTOCOL,
+  type Config,
+  type GatewayActor,
+} from '@rapport/contracts';
 import type { ProcessContext } from '@rapport/service';
 import { Server } from 'socket.io';
 import { createAdmission, refusal } from './admission.ts';
@@ -12,9 +19,12 @@ import { createDispatch } from './dispatch.ts';
 import { drain } from './drain.ts';
 import type { GatewayServer, GatewaySocket } from './gateway-socket.ts';
 import { createInOrder } from './in-order.ts';
+import { createPresenceStates } from './presence-states.ts';
 import { createRateLimit } from './rate-limits.ts';
 import { RawJson, rawJsonParser } from './raw-json.ts';
-import { createSubscriptions } from './subscriptions.ts';
+import type { Revocations } from './revocations.ts';
+import { startSessionReports } from './session-reports.ts';
+import { createSubscriptions, roomOf } from './subscriptions.ts';
 import { createTyping } from './typing.ts';
 
 // A connection that went silent is known to be dead after 25 s: presence depends on it.
@@ -28,7 +38,15 @@ const CLOSE_MS = 300;
 const RESYNC_SPREAD_MS = 5_000;
 
 /** Accepts sockets on the HTTP server: who may connect, what they send, and what is delivered to them. */
-export function startSockets(server: HttpServer, authenticate: Authenticate, context: ProcessContext<'gateway'>): void {
+export function startSockets(
+  server: HttpServer,
+  {
+    authenticate,
+    revocations,
+    actor: gateway,
+  }: { authenticate: Authenticate; revocations: Revocations; actor: GatewayActor },
+  context: ProcessContext<'gateway'>,
+): void {
   const { bus, config, log, metrics, stopping } = context;
   const io: GatewayServer = new Server(server, {
     parser: rawJsonParser,
@@ -54,19 +72,38 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
   metrics.gauge('rapport_sockets', 'Connected sockets.', () => sockets.size);
   metrics.gauge('rapport_recipients', 'Users and therapists listened for.', () => subscriptions.size);
 
-  const inOrder = createInOrder((room, { event, text, except }) => {
+  const states = createPresenceStates({ bus, log, actor: gateway, stopping });
+  const relay = (room: string | undefined, delivery: Delivery): void => {
+    const { event, text, except } = delivery;
     relayed.inc({ event });
-    const left = [...(except ? [except] : []), ...(isDroppable(event) ? [SLOW_ROOM] : [])];
-    io.local.to(room).except(left).emit(event, new RawJson(text));
-  });
+    const left = followsPresenceState(event) ? states.hold(room, delivery) : [];
+    if (except) left.push(except);
+    if (isDroppable(event)) left.push(SLOW_ROOM);
+    const recipients = room === undefined ? io.local : io.local.to(room);
+    recipients.except(left).emit(event, new RawJson(text));
+  };
+  const inOrder = createInOrder(relay);
   metrics.gauge('rapport_deliveries_held', 'Deliveries that wait for one before them.', () => inOrder.held);
-  const subscriptions = createSubscriptions(bus, (room, delivery) => inOrder.pass(room, delivery, Date.now()));
+  const subscriptions = createSubscriptions(bus, (room, delivery) => {
+    // What everybody gets has no order among what is one user's.
+    if (room === undefined) relay(room, delivery);
+    else inOrder.pass(room, delivery, Date.now());
+  });
+  const reports = startSessionReports({
+    bus,
+    log,
+    actor: gateway,
+    sockets,
+    onReported: userIds => states.fetch(userIds),
+    onRevocation: number => revocations.heardOf(number),
+  });
+  context.onStop('session reports', () => reports.stop());
   const typing = createTyping((actor, input) => {
     requestForUser(bus, 'message:typing', { actor, input }).catch((error: unknown) =>
       log.debug({ err: error }, 'the end of typing was not told'),
     );
   });
-  const admission = createAdmission(context, authenticate, subscriptions);
+  const admission = createAdmission(context, authenticate, revocations, subscriptions);
   const limit = createRateLimit('events', config.RATE_LIMIT_BURST, config.RATE_LIMIT_PER_SECOND);
   const dispatch = createDispatch({
     bus,
@@ -74,9 +111,15 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
     metrics,
     limit,
     typing,
-    refresh: async (socket, token) => {
-      const { expiresAt } = await admission.renew(socket, token);
-      return { expiresAt: new Date(expiresAt).toISOString() };
+    own: {
+      'auth:refresh': async (socket, { token }) => {
+        const { expiresAt } = await admission.renew(socket, token);
+        return { expiresAt: new Date(expiresAt).toISOString() };
+      },
+      'presence:set': async (socket, { status }) => {
+        await reports.set(socket, status);
+        return {};
+      },
     },
   });
 
@@ -108,12 +151,27 @@ export function startSockets(server: HttpServer, authenticate: Authenticate, con
   };
   const onDisconnect = function (this: GatewaySocket): void {
     typing.leave(this.id);
+    states.forget(this);
+    reports.leave(this);
   };
   io.on('connection', socket => {
     boundBacklog(socket);
     forgetRequest(socket);
     socket.onAny(onEvent).on('disconnect', onDisconnect);
+    if (revocations.isRevoked(socket.data.identity)) {
+      endRevoked(socket);
+      return;
+    }
     socket.emit('session:ready', sessionReady(config));
+    states.expect(socket);
+    reports.join(socket);
+  });
+  revocations.onRevoked(userId => {
+    const ids = io.of('/').adapter.rooms.get(roomOf({ user: userId })) ?? [];
+    for (const id of ids) {
+      const socket = sockets.get(id);
+      if (socket && revocations.isRevoked(socket.data.identity)) endRevoked(socket);
+    }
   });
 
   const cutOff = cutOffAfter(server, CLOSE_MS);
@@ -160,6 +218,11 @@ function sessionReady(config: Config<'gateway'>) {
       rateLimitPerSecond: config.RATE_LIMIT_PER_SECOND,
     },
   };
+}
+
+function endRevoked(socket: GatewaySocket): void {
+  socket.emit('error', { code: 'AUTHENTICATION_FAILED', message: 'the token was revoked', reason: 'revoked' });
+  socket.disconnect(true);
 }
 
 /** Ends the sockets whose token has expired, and forgets what need not be remembered. */

@@ -28,9 +28,17 @@ interface Held {
 /** A client that lost its connection for a moment finds its subscription still there: no work for anybody. */
 const LINGER_MS = 5_000;
 
-/** One NATS subscription per recipient that has a socket here, however many sockets, and none for the rest. */
-export function createSubscriptions(bus: Bus, relay: (room: string, delivery: Delivery) => void): Subscriptions {
+/**
+ * One NATS subscription per recipient that has a socket here, however many sockets, and none for the rest; and one
+ * for what is delivered to everybody.
+ * @param relay the room is `undefined` for everybody
+ */
+export function createSubscriptions(
+  bus: Bus,
+  relay: (room: string | undefined, delivery: Delivery) => void,
+): Subscriptions {
   const held = new Map<string, Held>();
+  const everybody = listen(bus, 'all', delivery => relay(undefined, delivery));
 
   const drop = (room: string, entry: Held): void => {
     clearTimeout(entry.linger);
@@ -61,6 +69,7 @@ export function createSubscriptions(bus: Bus, relay: (room: string, delivery: De
       if (entry.holders === 0) entry.linger = setTimeout(() => drop(room, entry), LINGER_MS);
     },
     close() {
+      everybody.stop();
       for (const [room, entry] of held) drop(room, entry);
     },
   };

@@ -1,8 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import type { Nats } from '@rapport/local-stack';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { runChild, type Child } from '../../libs/service/test/child.ts';
-import { atEnd, until } from '../../libs/service/test/kit.ts';
+import { atEnd, temporaryFolder, until } from '../../libs/service/test/kit.ts';
 import { inSeconds, sign } from './token.ts';
 
 export const SECRET = 'a secret of the tests, 32 bytes at least';
@@ -17,6 +19,9 @@ export interface GatewayProcess {
 
 /** Runs a gateway on that NATS server until the end of the file, with no limit but those that are asked for. */
 export async function runningGateway(nats: Nats, environment: Record<string, string> = {}): Promise<GatewayProcess> {
+  // Nobody was ever revoked, and no presence service has to be asked.
+  const revocations = join(temporaryFolder(), 'revocations.jsonl');
+  writeFileSync(revocations, '');
   const child = runChild('gateway/src/main.ts', {
     NATS_URL: nats.server,
     NATS_USER: 'gateway',
@@ -27,6 +32,7 @@ export async function runningGateway(nats: Nats, environment: Record<string, str
     OPS_PORT: '0',
     LOG_LEVEL: 'debug',
     DRAIN_MS: '200',
+    REVOCATIONS_PATH: revocations,
     ...('JWT_PUBLIC_KEY' in environment || 'JWKS_URI' in environment ? {} : { JWT_SECRET: SECRET }),
     ...environment,
   });

@@ -1,5 +1,16 @@
 import { expect, test } from '@jest/globals';
-import { deliveries, facts, gatewayEvents, gatewayRequests, serviceRequests, userRequests } from '@rapport/contracts';
+import {
+  controls,
+  deliveries,
+  facts,
+  gatewayCalls,
+  gatewayEvents,
+  gatewayRequests,
+  isBatched,
+  serviceRequests,
+  userRequests,
+  type UserRequestName,
+} from '@rapport/contracts';
 import { z } from 'zod';
 import { asyncApiDocument, asyncApiText } from './document.ts';
 import { openSchemaBook, type JsonObject } from './schemas.ts';
@@ -25,7 +36,12 @@ test('every row of the table has its operation on each face that it shows on', (
   const asPart = (prefix: string, event: string) => `${prefix}.${event.replace(':', '.')}`;
   const expected = [
     ...Object.keys(userRequests).flatMap(event => [asPart('client', event), asPart('rpc.user', event)]),
+    ...(Object.keys(userRequests) as UserRequestName[])
+      .filter(isBatched)
+      .map(event => `${asPart('rpc.user', event)}-batch`),
     ...Object.keys(serviceRequests).map(name => `rpc.service.${name}`),
+    ...Object.keys(gatewayCalls).map(name => `rpc.gateway.${name}`),
+    ...Object.keys(controls).map(name => `control.${name}`),
     ...Object.keys(gatewayRequests).map(event => asPart('client', event)),
     ...Object.keys({ ...gatewayEvents, ...deliveries }).map(event => asPart('server', event)),
     ...Object.entries(deliveries).flatMap(([event, { to }]) => to.map(kind => asPart(`deliver.${kind}`, event))),

@@ -4,14 +4,20 @@ import {
   BATCH_LIMITS,
   batchOf,
   buildSubject,
+  controls,
   deliveries,
   facts,
+  GatewayActor,
+  gatewayCalls,
   isBatched,
   ServiceActor,
   serviceRequests,
   userRequests,
+  type ControlName,
   type DeliveryName,
   type FactName,
+  type GatewayCallName,
+  type GatewayCallRow,
   type Recipient,
   type ServiceRequestName,
   type ServiceRequestRow,
@@ -23,6 +29,7 @@ import type { Face } from './face.ts';
 import { channelMessage, channelReference, messageReferences, toPart, toTypeName } from './names.ts';
 import {
   batchReplyHeaders,
+  controlHeaders,
   deliveryHeaders,
   factHeaders,
   failureHeaders,
@@ -42,6 +49,7 @@ export function natsFace(book: SchemaBook): Face {
   addRequests(face, book);
   addDeliveries(face, book);
   addFacts(face, book);
+  addControls(face, book);
   return face;
 }
 
@@ -58,7 +66,7 @@ function addRequests({ channels, operations, messages }: OpenFace, book: SchemaB
     headers: failureHeaders(book),
     payload: failureSchema(book),
   };
-  for (const request of [...requestsOfUsers(), ...requestsOfServices()]) {
+  for (const request of [...requestsOfUsers(), ...requestsOfServices(), ...requestsOfGateways()]) {
     const { name, row, actor } = request;
     const reply = `${name}.reply`;
     replies.push(reply);
@@ -158,7 +166,7 @@ interface DescribedRequest {
   readonly name: string;
   readonly subject: string;
   readonly batchSubject?: string;
-  readonly row: UserRequestRow | ServiceRequestRow;
+  readonly row: UserRequestRow | ServiceRequestRow | GatewayCallRow;
   /** The stem of the names of its schemas. */
   readonly type: string;
   readonly actor: { readonly schema: z.ZodType; readonly name: string };
@@ -191,6 +199,19 @@ function requestsOfServices(): DescribedRequest[] {
     type: `Service${toTypeName(name)}`,
     actor: { schema: ServiceActor, name: 'ServiceActor' },
     whoMayAsk: ['Only these may publish here: back-office', ...serviceRequests[name].askedBy].join(', ').concat('.'),
+    replySummary: `The reply to ${name}.`,
+    isOrdered: false,
+  }));
+}
+
+function requestsOfGateways(): DescribedRequest[] {
+  return (Object.keys(gatewayCalls) as GatewayCallName[]).map(name => ({
+    name: `rpc.gateway.${name}`,
+    subject: buildSubject({ family: 'request', caller: 'gateway', name }),
+    row: gatewayCalls[name],
+    type: `Gateway${toTypeName(name)}`,
+    actor: { schema: GatewayActor, name: 'GatewayActor' },
+    whoMayAsk: 'Only gateways may publish here.',
     replySummary: `The reply to ${name}.`,
     isOrdered: false,
   }));
@@ -245,6 +266,30 @@ function addFacts({ channels, operations, messages }: OpenFace, book: SchemaBook
       channel: channelReference(name),
       summary: row.summary,
       description: `Published by ${row.publishedBy} to JetStream; consumed by ${row.consumedBy.join(', ') || 'nobody yet'}.`,
+      messages: [channelMessage(name, name)],
+    };
+  }
+}
+
+function addControls({ channels, operations, messages }: OpenFace, book: SchemaBook): void {
+  for (const control of Object.keys(controls) as ControlName[]) {
+    const row = controls[control];
+    const name = `control.${control}`;
+    messages[name] = {
+      summary: row.summary,
+      headers: controlHeaders(book),
+      payload: book.refer(row.data, `${toTypeName(control)}Control`, 'output'),
+    };
+    channels[name] = {
+      address: buildSubject({ family: 'control', name: control }),
+      ...ON_NATS,
+      messages: messageReferences([name]),
+    };
+    operations[name] = {
+      action: 'send',
+      channel: channelReference(name),
+      summary: row.summary,
+      description: `Published by ${row.publishedBy}; every gateway listens.`,
       messages: [channelMessage(name, name)],
     };
   }

@@ -48,8 +48,15 @@ export function failureHeaders(book: SchemaBook): { $ref: string } {
 
 export function deliveryHeaders(book: SchemaBook): { $ref: string } {
   return enterHeaders(book, 'DeliveryHeaders', {
-    [HEADERS.except]: { ...SOCKET_ID, description: 'The id of a socket that does not get it.' },
+    [HEADERS.except]: {
+      ...SOCKET_ID,
+      description: 'The id of a socket that does not get it, or a room of such sockets.',
+    },
   });
+}
+
+export function controlHeaders(book: SchemaBook): { $ref: string } {
+  return enterHeaders(book, 'ControlHeaders', {});
 }
 
 /** CloudEvents 1.0, binary content mode. */

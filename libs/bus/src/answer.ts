@@ -7,6 +7,8 @@ import {
   batchOf,
   buildSubject,
   ERROR_CODES,
+  GatewayActor,
+  gatewayCalls,
   HEADERS,
   invalidPayload,
   isBatched,
@@ -15,6 +17,9 @@ import {
   serviceRequests,
   userRequests,
   type ErrorCode,
+  type GatewayCallInput,
+  type GatewayCallName,
+  type GatewayCallOutput,
   type ServiceInput,
   type ServiceName,
   type ServiceOutput,
@@ -42,8 +47,22 @@ export interface ServiceRequest<N extends ServiceRequestName> {
   readonly input: ServiceInput<N>;
 }
 
+export interface GatewayCall<N extends GatewayCallName> {
+  readonly actor: GatewayActor;
+  readonly input: GatewayCallInput<N>;
+}
+
+type GatewayHandlers<S extends ServiceName> = {
+  [N in GatewayCallName as (typeof gatewayCalls)[N]['answeredBy'] extends S ? N : never]: (
+    request: GatewayCall<N>,
+  ) => Promise<GatewayCallOutput<N>>;
+};
+
 /** One use case for every row of the table that this service answers; a missing one does not compile. */
-export interface Handlers<S extends ServiceName> {
+export type Handlers<S extends ServiceName> = HandlersOfOthers<S> &
+  (keyof GatewayHandlers<S> extends never ? { readonly gateway?: never } : { readonly gateway: GatewayHandlers<S> });
+
+interface HandlersOfOthers<S extends ServiceName> {
   readonly user: {
     [N in UserRequestName as (typeof userRequests)[N]['answeredBy'] extends S ? N : never]: (
       request: UserRequest<N>,
@@ -66,7 +85,7 @@ interface Answering {
 }
 
 /**
- * Answers the requests of users and of services, as a service of the NATS services API (`nats micro ls`, `info`,
+ * Answers the requests of users, of services and of gateways, as a service of the NATS services API (`nats micro ls`, `info`,
  * `stats`) in a queue group named after the service. What a handler throws becomes the reply, never more.
  */
 export async function answerRequests<S extends ServiceName>(
@@ -131,8 +150,9 @@ interface ReplyText {
 // The compiler knows that name and handler belong together, but not through `Object.entries`.
 type UserHandler = (request: UserRequest<UserRequestName>) => Promise<unknown>;
 type ServiceHandler = (request: ServiceRequest<ServiceRequestName>) => Promise<unknown>;
+type GatewayHandler = (request: GatewayCall<GatewayCallName>) => Promise<unknown>;
 
-function endpointsOf<S extends ServiceName>(bus: Bus, { user, service }: Handlers<S>): Endpoint[] {
+function endpointsOf<S extends ServiceName>(bus: Bus, { user, service, gateway }: Handlers<S>): Endpoint[] {
   return [
     ...(Object.entries(user) as [UserRequestName, UserHandler][]).flatMap(([event, handler]) => [
       userEndpoint(event, handler),
@@ -147,6 +167,18 @@ function endpointsOf<S extends ServiceName>(bus: Bus, { user, service }: Handler
         const body = parseBody(message.string());
         const actor = parseInput(ServiceActor, fieldOf(body, 'actor'));
         const input = parseInput(serviceRequests[name].input, fieldOf(body, 'input'));
+        return { text: success(await handler({ actor, input })) };
+      },
+    })),
+    ...(Object.entries(gateway ?? {}) as [GatewayCallName, GatewayHandler][]).map(([name, handler]): Endpoint => ({
+      name: `gateway-${name.replace('.', '-')}`,
+      subject: buildSubject({ family: 'request', caller: 'gateway', name }),
+      summary: gatewayCalls[name].summary,
+      span: name,
+      handle: async message => {
+        const body = parseBody(message.string());
+        const actor = parseInput(GatewayActor, fieldOf(body, 'actor'));
+        const input = parseInput(gatewayCalls[name].input, fieldOf(body, 'input'));
         return { text: success(await handler({ actor, input })) };
       },
     })),

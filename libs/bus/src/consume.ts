@@ -32,12 +32,14 @@ const GIVE_BACK_MS = 500;
  * except that one whose handler fails comes again later and does not hold up those behind it.
  * A fact that does not parse is counted, logged without its body and set aside: it stays in the stream
  * under the sequence that the log line names, and is not delivered again.
+ * @param afterwards called after the commit, and for a repeat too: whoever committed may have died before it
  */
 export function consume<N extends FactName, Transaction>(
   bus: Bus,
   consumer: FactConsumer & { fact: N },
   inbox: Inbox<Transaction>,
   handle: (fact: Fact<N>, transaction: Transaction) => Promise<void>,
+  afterwards?: (fact: Fact<N>) => Promise<void>,
 ): Consuming {
   const stopping = new AbortController();
   let messages: ConsumerMessages | undefined;
@@ -52,7 +54,7 @@ export function consume<N extends FactName, Transaction>(
         const notBegun: JsMsg[] = [];
         for await (const message of messages) {
           if (stopping.signal.aborted) notBegun.push(message);
-          else await consumeOne(bus, consumer, inbox, handle, message);
+          else await consumeOne(bus, consumer, inbox, handle, afterwards, message);
         }
         // Given back only now that the subscription has ended: they would come here again. Whoever consumes
         // next gets them at once, instead of when the time to acknowledge is over.
@@ -81,6 +83,7 @@ async function consumeOne<N extends FactName, Transaction>(
   consumer: FactConsumer & { fact: N },
   inbox: Inbox<Transaction>,
   handle: (fact: Fact<N>, transaction: Transaction) => Promise<void>,
+  afterwards: ((fact: Fact<N>) => Promise<void>) | undefined,
   message: JsMsg,
 ): Promise<void> {
   const { observer } = bus;
@@ -89,6 +92,7 @@ async function consumeOne<N extends FactName, Transaction>(
   await withTraceOf(message.headers, consumer.fact, async () => {
     try {
       const outcome = await inbox.once(consumer.durable, fact.id, transaction => handle(fact, transaction));
+      await afterwards?.(fact);
       message.ack();
       observer.consumed(consumer.fact, outcome);
     } catch (error) {

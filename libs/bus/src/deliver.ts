@@ -53,7 +53,7 @@ export interface Delivery {
   readonly event: string;
   /** The JSON text of the payload, as the service published it. */
   readonly text: string;
-  /** The id of a socket to leave out. */
+  /** The id of a socket to leave out, or the room of several. */
   readonly except: string | undefined;
   readonly order: Order | undefined;
 }

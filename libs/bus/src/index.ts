@@ -1,5 +1,6 @@
-export { answerRequests, type Handlers, type ServiceRequest, type UserRequest } from './answer.ts';
+export { answerRequests, type GatewayCall, type Handlers, type ServiceRequest, type UserRequest } from './answer.ts';
 export { encodeBatchItem } from './batch.ts';
+export { broadcast, onBroadcast } from './broadcast.ts';
 export type { Fact } from './cloud-event.ts';
 export { closeBus, connectBus, onReconnected, pingBus, type Bus, type BusOptions } from './connect.ts';
 export { consume, consumerLag, type Consuming, type Inbox } from './consume.ts';
@@ -8,6 +9,6 @@ export { Encoded } from './encoded.ts';
 export type { BusLog, BusObserver } from './observer.ts';
 export { provision } from './provision.ts';
 export { publish } from './publish.ts';
-export { requestAsService, requestBatchForUsers, requestForUser, type Reply } from './request.ts';
+export { requestAsGateway, requestAsService, requestBatchForUsers, requestForUser, type Reply } from './request.ts';
 export { renderServerConfig, type ServerConfigOptions } from './server-config.ts';
 export { traceId, withSpan } from './trace.ts';

@@ -8,6 +8,10 @@ import {
   type Ack,
   type Actor,
   type ErrorCode,
+  type GatewayActor,
+  type GatewayCallInput,
+  type GatewayCallName,
+  type GatewayCallOutput,
   type ServiceActor,
   type ServiceInput,
   type ServiceOutput,
@@ -88,8 +92,29 @@ export function requestAsService<N extends ServiceRequestName>(
   return request(bus, buildSubject({ family: 'request', caller: 'service', name }), body, tracedHeaders());
 }
 
-async function request<Data>(bus: Bus, subject: string, body: object, headers: MsgHdrs): Promise<Reply<Data>> {
-  const { code, message } = await ask(bus, subject, JSON.stringify(body), headers);
+/**
+ * Makes a request as a gateway, of its own accord. A failure that the answering service reports is a reply.
+ * @param options.timeoutMs how long the reply is waited for; the request time-out when left out
+ * @throws AppError `UNAVAILABLE`, as above
+ */
+export function requestAsGateway<N extends GatewayCallName>(
+  bus: Bus,
+  name: N,
+  body: { actor: GatewayActor; input: GatewayCallInput<N> },
+  options: { timeoutMs?: number } = {},
+): Promise<Reply<GatewayCallOutput<N>>> {
+  const subject = buildSubject({ family: 'request', caller: 'gateway', name });
+  return request(bus, subject, body, tracedHeaders(), options.timeoutMs);
+}
+
+async function request<Data>(
+  bus: Bus,
+  subject: string,
+  body: object,
+  headers: MsgHdrs,
+  timeoutMs?: number,
+): Promise<Reply<Data>> {
+  const { code, message } = await ask(bus, subject, JSON.stringify(body), headers, timeoutMs);
   return toReply(code, message.string());
 }
 
@@ -103,11 +128,12 @@ async function ask(
   subject: string,
   text: string,
   headers: MsgHdrs,
+  timeoutMs = bus.requestTimeoutMs,
 ): Promise<{ code: ErrorCode | 'OK'; message: Msg }> {
   const started = performance.now();
   let code: ErrorCode | 'OK' = 'INTERNAL';
   try {
-    const message = await bus.connection.request(subject, text, { timeout: bus.requestTimeoutMs, headers });
+    const message = await bus.connection.request(subject, text, { timeout: timeoutMs, headers });
     code = codeOf(message);
     return { code, message };
   } catch (error) {

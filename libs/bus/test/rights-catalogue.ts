@@ -4,6 +4,7 @@ import {
   carriesHealthData,
   deliveries,
   facts,
+  gatewayCalls,
   inboxPrefix,
   SERVICES,
   serviceRequests,
@@ -11,6 +12,7 @@ import {
   type BusUser,
   type DeliveryName,
   type FactName,
+  type GatewayCallRow,
   type Recipient,
   type ServiceRequestRow,
   type UserRequestName,
@@ -43,6 +45,10 @@ const serviceRequestCases = Object.entries<ServiceRequestRow>(serviceRequests).m
   subject: buildSubject({ family: 'request', caller: 'service', name }),
   service: row.answeredBy as BusUser,
   askers: ['back-office', ...row.askedBy] as readonly BusUser[],
+}));
+const gatewayCallCases = Object.entries<GatewayCallRow>(gatewayCalls).map(([name, row]) => ({
+  subject: buildSubject({ family: 'request', caller: 'gateway', name }),
+  service: row.answeredBy as BusUser,
 }));
 const published = (Object.keys(facts) as FactName[]).map(name => ({
   subject: buildSubject({ family: 'fact', name }),
@@ -79,6 +85,8 @@ export function publishCases(): SubjectCase[] {
   return [
     ...requests.flatMap(({ subject }) => cases(['gateway'], subject)),
     ...serviceRequestCases.flatMap(({ subject, askers }) => cases(askers, subject)),
+    ...gatewayCallCases.flatMap(({ subject }) => cases(['gateway'], subject)),
+    ...cases(NOBODY, 'rpc.v1.gateway.no.such-request'),
     ...cases(['back-office'], 'rpc.v1.service.no.such-request'),
     ...delivered.flatMap(({ subject, service, isInTable }) => cases(isInTable ? [service] : NOBODY, subject)),
     ...published.flatMap(({ subject, service }) => cases([service], subject)),
@@ -98,28 +106,37 @@ export function publishCases(): SubjectCase[] {
     ...cases([CONSUMER.service], `$JS.API.CONSUMER.MSG.NEXT.EVENTS.${CONSUMER.durable}`),
     ...cases([CONSUMER.service], `$JS.ACK.EVENTS.${CONSUMER.durable}.1.1.1.1.1`),
     ...cases(NOBODY, ...OUT_OF_REACH, '$JS.API.CONSUMER.MSG.NEXT.EVENTS.other', '$JS.ACK.EVENTS.other.1.1.1.1.1'),
-    ...cases(NOBODY, ...NOT_IN_THE_TABLE, 'control.v1.session.revoked'),
+    ...cases(['presence-service'], 'control.v1.session.revoked'),
+    ...cases(NOBODY, ...NOT_IN_THE_TABLE, 'control.v1.no.such-control'),
   ];
 }
 
 export function subscribeCases(): SubjectCase[] {
   return [
-    ...[...requests, ...serviceRequestCases].flatMap(({ subject, service }) => [
+    ...[...requests, ...serviceRequestCases, ...gatewayCallCases].flatMap(({ subject, service }) => [
       ...cases(['developer'], subject),
       { subject, queue: service, allowed: [service, 'developer'] as const },
       { subject, queue: 'another', allowed: ['developer'] as const },
     ]),
     ...cases(['developer'], '>', '*', '*.v1.>', 'rpc.>', 'deliver.>', 'event.>', 'control.>', '_INBOX.>', '_INBOX_*.>'),
-    ...cases(['developer'], 'rpc.v1.service.>', 'rpc.v1.user.>', 'deliver.v1.>', ...NOT_IN_THE_TABLE.slice(0, 2)),
+    ...cases(
+      ['developer'],
+      'rpc.v1.service.>',
+      'rpc.v1.user.>',
+      'rpc.v1.gateway.>',
+      'deliver.v1.>',
+      ...NOT_IN_THE_TABLE.slice(0, 2),
+    ),
     ...delivered.flatMap(({ subject, isInTable, isContentFree }) =>
       cases(['gateway', 'developer', ...(isInTable && isContentFree ? (['ops'] as const) : [])], subject),
     ),
     ...cases(['gateway', 'developer'], 'deliver.v1.user.*.>', 'deliver.v1.therapist.*.>', 'deliver.v1.all.>'),
     ...published.flatMap(({ subject }) => cases(OBSERVERS, subject)),
-    ...cases(OBSERVERS, 'event.v1.>', 'control.v1.>', '$JS.EVENT.ADVISORY.>'),
+    ...cases(OBSERVERS, 'event.v1.>', '$JS.EVENT.ADVISORY.>'),
+    ...cases(['gateway', ...OBSERVERS], 'control.v1.>', 'control.v1.session.revoked'),
     ...BUS_USERS.flatMap(user => cases([user, 'developer'], `${inboxPrefix(user)}.>`, `${inboxPrefix(user)}.a.b`)),
     ...cases([...SERVICES, 'developer'], '$SRV.PING', '$SRV.STATS'),
-    ...cases(['messaging-service', 'developer'], '$SRV.INFO.messaging-service'),
+    ...SERVICES.flatMap(service => cases([service, 'developer'], `$SRV.INFO.${service}`)),
     ...cases(['developer'], '$SRV.>', '$SRV.PING.gateway', '$JS.>', '$JS.API.>', '$JS.ACK.>', '$SYS.>', '_R_.>'),
   ];
 }

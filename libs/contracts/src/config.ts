@@ -236,7 +236,7 @@ export const configRows = {
     schema: whole(65_536, 67_108_864, 'bytes'),
     default: '1048576',
     readBy: ['gateway'],
-    summary: 'What may wait for a client that does not read; from half of it on typing and presence are left out.',
+    summary: 'What may wait for a client that does not read; from half of it on typing is left out.',
   },
   DRAIN_MS: {
     schema: whole(0, 60_000, 'milliseconds'),
@@ -272,8 +272,27 @@ export const configRows = {
   CONTACT_POLICY: {
     schema: z.enum(['care-team', 'open']),
     default: 'care-team',
-    readBy: ['messaging-service', 'appointment-service', 'local-stack'],
-    summary: 'Who may talk to whom: a client and a therapist with a live care relationship, or anybody.',
+    readBy: ['messaging-service', 'presence-service', 'appointment-service', 'local-stack'],
+    summary:
+      'Who may talk to whom, and see whether they are there: a client and a therapist with a live care relationship, or anybody.',
+  },
+  PRESENCE_GRACE_MS: {
+    schema: whole(0, 60_000, 'milliseconds'),
+    default: '5000',
+    readBy: ['presence-service'],
+    summary: 'How long somebody whose last session has ended is still shown, so that coming back makes no blink.',
+  },
+  PRESENCE_LEASE_MS: {
+    schema: whole(1_000, 60_000, 'milliseconds'),
+    default: '15000',
+    readBy: ['presence-service'],
+    summary: 'How long the sessions of a gateway that was lost are still shown; gateways report five times as often.',
+  },
+  REVOCATIONS_PATH: {
+    schema: z.string().min(1, 'must be a path that the gateway can write to'),
+    optional: true,
+    readBy: ['gateway'],
+    summary: 'Where the gateway keeps the revocations it knows, for a start while the presence service is down.',
   },
   CONTENT_KEYS: {
     schema: contentKeys,

@@ -14,7 +14,14 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Why a handshake was refused or a socket was closed. */
-export const AUTHENTICATION_REASONS = ['missing', 'malformed', 'invalid', 'expired', 'not-yet-valid'] as const;
+export const AUTHENTICATION_REASONS = [
+  'missing',
+  'malformed',
+  'invalid',
+  'expired',
+  'not-yet-valid',
+  'revoked',
+] as const;
 export type AuthenticationReason = (typeof AUTHENTICATION_REASONS)[number];
 
 export const ErrorDetail = z

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AUTHENTICATION_REASONS, ErrorBody } from './errors.ts';
 import { healthData } from './health-data.ts';
 import { Timestamp } from './ids.ts';
+import { presenceGatewayEvents, presenceGatewayRequests } from './presence.ts';
 import type { GatewayEventRow, GatewayRequestRow } from './rows.ts';
 
 /** Raised when a client that was written for the one before could go wrong; additions do not raise it. */
@@ -14,6 +15,7 @@ export const gatewayRequests = {
     input: z.object({ token: healthData(z.string().min(1, 'must be an access token')) }),
     output: z.object({ expiresAt: Timestamp }),
   },
+  ...presenceGatewayRequests,
 } as const satisfies Record<string, GatewayRequestRow>;
 
 /** What the gateway sends of its own accord. */
@@ -31,6 +33,7 @@ export const gatewayEvents = {
       }),
     }),
   },
+  ...presenceGatewayEvents,
   'sync:required': {
     summary: 'The server may have missed something for this socket: ask again for everything that is shown.',
     payload: z.object({}),

@@ -1,6 +1,6 @@
 /** The names of the headers that travel on NATS messages. */
 export const HEADERS = {
-  /** On a delivery: the id of the socket to leave out. On a request: the id of the socket it came from. */
+  /** On a delivery: the id of the socket, or the room, to leave out. On a request: the id of the socket it came from. */
   except: 'Rapport-Except',
   socket: 'Rapport-Socket',
   /** On a delivery: what is counted, from which version to which, `<conversation id> 6 7`. Gateways keep that order. */

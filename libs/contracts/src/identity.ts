@@ -16,6 +16,12 @@ export const Actor = z
   .meta({ id: 'Actor', description: 'Who a request is made for.' });
 export type Actor = z.infer<typeof Actor>;
 
+/** Which gateway makes a request of its own accord. */
+export const GatewayActor = z
+  .object({ gateway: z.uuid().meta({ description: 'Of one run of one gateway: a new one at every start.' }) })
+  .meta({ id: 'GatewayActor', description: 'Which gateway makes a request.' });
+export type GatewayActor = z.infer<typeof GatewayActor>;
+
 /** Who a service request is made by. That it may be made at all is proven by the right to publish its subject. */
 export const ServiceActor = z
   .object({

@@ -15,7 +15,7 @@ export {
 export { gatewayEvents, gatewayRequests, PROTOCOL } from './gateway.ts';
 export { HEADERS } from './headers.ts';
 export { carriesHealthData, healthDataFields } from './health-data.ts';
-export { Actor, ROLES, ServiceActor, type Role } from './identity.ts';
+export { Actor, GatewayActor, ROLES, ServiceActor, type Role } from './identity.ts';
 export { Id, isId, Timestamp } from './ids.ts';
 export { MAX_CONTENT_CHARACTERS, type Message, type MessageSendInput } from './messaging.ts';
 export type { Notification } from './notifications.ts';
@@ -29,10 +29,18 @@ export {
   type ProcessName,
   type ServiceName,
 } from './processes.ts';
+export {
+  MAX_PRESENCES,
+  MAX_REPORTED,
+  MAX_REVOCATIONS,
+  type ChosenStatus,
+  type Presence,
+  type Status,
+} from './presence.ts';
 export type { Profile } from './profiles.ts';
 export type { Relationship } from './relationships.ts';
 export { busRights, type Rights } from './rights.ts';
-export type { ServiceRequestRow, UserRequestRow } from './rows.ts';
+export type { GatewayCallRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
 export { durableName, factConsumers, FACTS_STREAM, type FactConsumer } from './stream.ts';
 export {
   ANY_ID,
@@ -44,17 +52,28 @@ export {
   type Subject,
 } from './subjects.ts';
 export {
+  controls,
   deliveries,
   facts,
+  followsPresenceState,
+  gatewayCalls,
   isDroppable,
   isGatewayRequest,
   isUserRequest,
   serviceRequests,
   userRequests,
+  type ControlData,
+  type ControlName,
   type DeliveryName,
   type DeliveryPayload,
   type FactData,
   type FactName,
+  type GatewayCallInput,
+  type GatewayCallName,
+  type GatewayCallOutput,
+  type GatewayRequestInput,
+  type GatewayRequestName,
+  type GatewayRequestOutput,
   type ServiceInput,
   type ServiceOutput,
   type ServiceRequestName,

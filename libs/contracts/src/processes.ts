@@ -1,10 +1,17 @@
 /** The processes of the product, by the name under which they run, log and connect to NATS. */
-export const PROCESSES = ['gateway', 'messaging-service', 'notification-service', 'appointment-service'] as const;
+export const PROCESSES = [
+  'gateway',
+  'messaging-service',
+  'presence-service',
+  'notification-service',
+  'appointment-service',
+] as const;
 export type ProcessName = (typeof PROCESSES)[number];
 
 /** The processes that answer requests and own a database. */
 export const SERVICES = [
   'messaging-service',
+  'presence-service',
   'notification-service',
   'appointment-service',
 ] as const satisfies readonly ProcessName[];

@@ -92,6 +92,6 @@ export const relationshipFacts = {
       changedAt: Timestamp,
     }),
     publishedBy: 'messaging-service',
-    consumedBy: ['notification-service', 'appointment-service'],
+    consumedBy: ['presence-service', 'notification-service', 'appointment-service'],
   },
 } as const satisfies Record<string, FactRow>;

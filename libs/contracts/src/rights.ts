@@ -1,15 +1,19 @@
 import { batchOf, isBatched } from './batches.ts';
 import { carriesHealthData } from './health-data.ts';
-import { BUS_USERS, inboxPrefix, type BusUser, type ProcessName, type ServiceName } from './processes.ts';
+import { BUS_USERS, inboxPrefix, SERVICES, type BusUser, type ProcessName, type ServiceName } from './processes.ts';
 import { FACTS_STREAM, factConsumers, type FactConsumer } from './stream.ts';
 import { ANY_ID, ANY_NAME, buildSubject, type Recipient } from './subjects.ts';
 import {
+  controls,
   deliveries,
   facts,
+  gatewayCalls,
   serviceRequests,
   userRequests,
+  type ControlName,
   type DeliveryName,
   type FactName,
+  type GatewayCallName,
   type ServiceRequestName,
   type UserRequestName,
 } from './table.ts';
@@ -73,9 +77,14 @@ const STREAM_REQUESTS: readonly string[] = [
 
 function gatewayRights(): Rights {
   return {
-    publish: [...(Object.keys(userRequests) as UserRequestName[]).flatMap(userSubjects), ...askedBy('gateway')],
+    publish: [
+      ...(Object.keys(userRequests) as UserRequestName[]).flatMap(userSubjects),
+      ...askedBy('gateway'),
+      ...gatewayCallsTo(SERVICES),
+    ],
     subscribe: [
       ...everyRecipient().map(to => buildSubject({ family: 'delivery', to, name: ANY_NAME })),
+      buildSubject({ family: 'control', name: ANY_NAME }),
       inboxOf('gateway'),
     ],
   };
@@ -93,6 +102,13 @@ function askedBy(process: ProcessName): string[] {
   return names
     .filter(name => serviceRequests[name].askedBy.some(asker => asker === process))
     .map(name => buildSubject({ family: 'request', caller: 'service', name }));
+}
+
+function gatewayCallsTo(services: readonly ServiceName[]): string[] {
+  const names = Object.keys(gatewayCalls) as GatewayCallName[];
+  return names
+    .filter(name => services.includes(gatewayCalls[name].answeredBy))
+    .map(name => buildSubject({ family: 'request', caller: 'gateway', name }));
 }
 
 /** Whose requests a service answers. */
@@ -113,12 +129,14 @@ function serviceRights(service: ServiceName, consumers: readonly FactConsumer[])
     name => deliveries[name].publishedBy === service,
   );
   const published = (Object.keys(facts) as FactName[]).filter(name => facts[name].publishedBy === service);
+  const broadcast = (Object.keys(controls) as ControlName[]).filter(name => controls[name].publishedBy === service);
   return {
     publish: [
       ...delivered.flatMap(name =>
         deliveries[name].to.map(kind => buildSubject({ family: 'delivery', to: anyOf(kind), name })),
       ),
       ...published.map(name => buildSubject({ family: 'fact', name })),
+      ...broadcast.map(name => buildSubject({ family: 'control', name })),
       // Replies are granted prefix by prefix: with `allow_responses` a caller could have the service
       // publish its answer to a subject of the caller's choice.
       ...askersOf(service).map(inboxOf),
@@ -132,6 +150,7 @@ function serviceRights(service: ServiceName, consumers: readonly FactConsumer[])
     subscribe: [
       ...answered.flatMap(userSubjects).map(subject => `${subject} ${service}`),
       ...answeredForServices.map(name => `${buildSubject({ family: 'request', caller: 'service', name })} ${service}`),
+      ...gatewayCallsTo([service]).map(subject => `${subject} ${service}`),
       ...DISCOVERY.flatMap(verb => [`$SRV.${verb}`, `$SRV.${verb}.${service}`, `$SRV.${verb}.${service}.*`]),
       inboxOf(service),
     ],

@@ -33,6 +33,23 @@ export interface DeliveryRow {
   readonly to: readonly ('user' | 'therapist' | 'all')[];
   /** Of passing interest: left out for a socket whose client does not keep up. */
   readonly droppable?: true;
+  /** An event of the gateway that a socket gets first, once; this one waits for it. */
+  readonly follows?: 'presence:state';
+}
+
+/** A request that a gateway makes of its own accord, not for a user. */
+export interface GatewayCallRow {
+  readonly summary: string;
+  readonly input: z.ZodType;
+  readonly output: z.ZodType;
+  readonly answeredBy: ServiceName;
+}
+
+/** What a service tells every gateway. */
+export interface ControlRow {
+  readonly summary: string;
+  readonly data: z.ZodType;
+  readonly publishedBy: ServiceName;
 }
 
 /** A client → server event that the gateway answers itself. */

@@ -4,6 +4,7 @@ import { isId } from './ids.ts';
 //
 //   rpc.v1.user.<noun>.<verb>                     a request made for a user; only gateways may publish it
 //   rpc.v1.service.<noun>.<verb>                  a request made by a service or the back office
+//   rpc.v1.gateway.<noun>.<verb>                  a request made by a gateway of its own accord
 //   event.v1.<noun>.<past participle>             a fact
 //   deliver.v1.user.<id>.<noun>.<verb>            a delivery to the sockets of one user
 //   deliver.v1.therapist.<id>.<noun>.<verb>       … to the sockets of one therapist's room
@@ -20,7 +21,7 @@ export const ANY_NAME = Symbol('any name');
 export type Recipient<IdToken = string> = { user: IdToken } | { therapist: IdToken } | 'all';
 
 export type Subject<IdToken = string, Name = string> =
-  | { family: 'request'; caller: 'user' | 'service'; name: Name }
+  | { family: 'request'; caller: 'user' | 'service' | 'gateway'; name: Name }
   | { family: 'fact'; name: Name }
   | { family: 'delivery'; to: Recipient<IdToken>; name: Name }
   | { family: 'control'; name: Name };
@@ -57,7 +58,7 @@ export function readSubject(subject: string): Subject | undefined {
   const [kind, id] = address;
   if (head === 'event' && address.length === 0) return { family: 'fact', name };
   if (head === 'control' && address.length === 0) return { family: 'control', name };
-  if (head === 'rpc' && address.length === 1 && (kind === 'user' || kind === 'service')) {
+  if (head === 'rpc' && address.length === 1 && (kind === 'user' || kind === 'service' || kind === 'gateway')) {
     return { family: 'request', caller: kind, name };
   }
   if (head !== 'deliver') return undefined;

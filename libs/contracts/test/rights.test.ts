@@ -6,6 +6,7 @@ import {
   deliveries,
   factConsumers,
   facts,
+  gatewayCalls,
   inboxPrefix,
   serviceRequests,
   userRequests,
@@ -32,8 +33,18 @@ const everybody = BUS_USERS.map(user => [user, rights[user]] as const);
 describe('what each user may do, word for word', () => {
   test('the gateway asks for users and hears what is delivered', () => {
     expect(rights.gateway).toEqual({
-      publish: [...(Object.keys(userRequests) as UserRequestName[]).flatMap(subjectsOf), ...requestsMadeBy('gateway')],
-      subscribe: ['deliver.v1.user.*.>', 'deliver.v1.therapist.*.>', 'deliver.v1.all.>', '_INBOX_gateway.>'],
+      publish: [
+        ...(Object.keys(userRequests) as UserRequestName[]).flatMap(subjectsOf),
+        ...requestsMadeBy('gateway'),
+        ...Object.keys(gatewayCalls).map(name => `rpc.v1.gateway.${name}`),
+      ],
+      subscribe: [
+        'deliver.v1.user.*.>',
+        'deliver.v1.therapist.*.>',
+        'deliver.v1.all.>',
+        'control.v1.>',
+        '_INBOX_gateway.>',
+      ],
     });
   });
 
@@ -57,6 +68,26 @@ describe('what each user may do, word for word', () => {
       ]),
       '_INBOX_messaging-service.>',
     ]);
+  });
+
+  test('the presence service answers gateways too, and tells them what is revoked', () => {
+    const own = rights['presence-service'];
+    expect(own.publish).toEqual([
+      ...deliveriesOf('presence-service'),
+      'control.v1.session.revoked',
+      '_INBOX_gateway.>',
+      '_INBOX_back-office.>',
+      '_INBOX_ops.>',
+      '_INBOX.>',
+      ...consumed('presence-service_relationship-changed'),
+    ]);
+    expect(own.subscribe.filter(subject => subject.startsWith('rpc.'))).toEqual(
+      [
+        ...requestsOf('presence-service'),
+        ...serviceRequestsOf('presence-service'),
+        ...Object.keys(gatewayCalls).map(name => `rpc.v1.gateway.${name}`),
+      ].map(subject => `${subject} presence-service`),
+    );
   });
 
   test('the provisioner makes the stream of facts and its consumers, and removes nothing', () => {
@@ -86,7 +117,7 @@ describe('what each user may do, word for word', () => {
     expect(rights.ops.subscribe).toEqual([
       'event.v1.>',
       'control.v1.>',
-      ...contentFree.flatMap(event => deliveries[event].to.map(to => `deliver.v1.${to}.*.${event.replace(':', '.')}`)),
+      ...contentFree.flatMap(patternsOf),
       '$JS.EVENT.ADVISORY.>',
       '_INBOX_ops.>',
     ]);
@@ -107,6 +138,16 @@ describe('what holds for every user', () => {
     const ask = everybody.filter(([, { publish }]) => publish.some(pattern => overlaps(pattern, 'rpc.v1.user.>')));
 
     expect(ask.map(([user]) => user)).toEqual(['gateway']);
+  });
+
+  test('nobody but gateways may make the requests of gateways, or hears them but who answers', () => {
+    const ask = everybody.filter(([, { publish }]) => publish.some(pattern => overlaps(pattern, 'rpc.v1.gateway.>')));
+    const hear = everybody.filter(([, { subscribe }]) =>
+      subscribe.some(pattern => overlaps(pattern, 'rpc.v1.gateway.>')),
+    );
+
+    expect(ask.map(([user]) => user)).toEqual(['gateway']);
+    expect(hear.map(([user]) => user)).toEqual(['presence-service', 'developer']);
   });
 
   test('the back office may make every request of a service, a process those whose row names it, nobody else any', () => {
@@ -154,15 +195,22 @@ test('a durable consumer gives its service the right to fetch and acknowledge, a
 
   expect(withConsumer['messaging-service'].publish).toEqual([
     ...busRights([])['messaging-service'].publish,
-    '$JS.API.CONSUMER.INFO.EVENTS.d',
-    '$JS.API.CONSUMER.MSG.NEXT.EVENTS.d',
-    '$JS.ACK.EVENTS.d.>',
+    ...consumed('d'),
   ]);
   for (const user of BUS_USERS.filter(name => name !== 'messaging-service')) {
     expect(withConsumer[user]).toEqual(busRights([])[user]);
   }
   expect(rights).toEqual(busRights(factConsumers()));
 });
+
+/** What the consumer of that name may ask and acknowledge. */
+function consumed(durable: string): string[] {
+  return [
+    `$JS.API.CONSUMER.INFO.EVENTS.${durable}`,
+    `$JS.API.CONSUMER.MSG.NEXT.EVENTS.${durable}`,
+    `$JS.ACK.EVENTS.${durable}.>`,
+  ];
+}
 
 /** Alone, and in a batch where the table says so. */
 function subjectsOf(event: UserRequestName): string[] {
@@ -197,7 +245,12 @@ function factsOf(service: ServiceName): string[] {
 function deliveriesOf(service: ServiceName): string[] {
   return (Object.keys(deliveries) as DeliveryName[])
     .filter(event => deliveries[event].publishedBy === service)
-    .flatMap(event => deliveries[event].to.map(to => `deliver.v1.${to}.*.${event.replace(':', '.')}`));
+    .flatMap(patternsOf);
+}
+
+function patternsOf(event: DeliveryName): string[] {
+  const address = { user: 'user.*', therapist: 'therapist.*', all: 'all' };
+  return deliveries[event].to.map(kind => `deliver.v1.${address[kind]}.${event.replace(':', '.')}`);
 }
 
 /** Whether some subject matches both patterns. */

@@ -22,7 +22,7 @@ const recipient: fc.Arbitrary<Recipient> = fc.oneof(
 const subject = fc.oneof(
   fc.record({
     family: fc.constant('request' as const),
-    caller: fc.constantFrom('user' as const, 'service' as const),
+    caller: fc.constantFrom('user' as const, 'service' as const, 'gateway' as const),
     name,
   }),
   fc.record({ family: fc.constant('fact' as const), name }),

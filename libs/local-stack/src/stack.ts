@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BUS_USERS, inboxPrefix, SERVICES, type BusUser, type ProcessName } from '@rapport/contracts';
 import type { BusCredentials } from './bus-access.ts';
 import { removeLocalJson, writeLocalJson } from './local-json.ts';
@@ -76,6 +76,7 @@ async function startLayers(options: StackOptions, layers: Supervised[][]): Promi
         CONTACT_POLICY: 'open',
         CONTENT_KEYS: secrets.contentKeys,
         BODY_HASH_KEY: secrets.bodyHashKey,
+        REVOCATIONS_PATH: join(dataDir, 'revocations.jsonl'),
         SHUTDOWN_TIMEOUT_MS: String(PROCESS_STOP_MS),
       },
     });

@@ -9,9 +9,17 @@ export type FactHandlers<S extends ServiceName> = {
   readonly [N in FactName as S extends (typeof facts)[N]['consumedBy'][number] ? N : never]: FactHandler<N>;
 };
 
+type FactHandler<N extends FactName> = Handle<N> | Keeping<N>;
+
 /** What it resolves to, if anything, is called after the commit: to tell sockets what has changed. */
-type FactHandler<N extends FactName> = (fact: Fact<N>, client: PoolClient) => Promise<AfterCommit | void>;
+type Handle<N extends FactName> = (fact: Fact<N>, client: PoolClient) => Promise<AfterCommit | void>;
 type AfterCommit = () => void;
+
+interface Keeping<N extends FactName> {
+  readonly keep: (fact: Fact<N>, client: PoolClient) => Promise<void>;
+  /** After the commit, and for a repeat too, so that nothing is untold when a process dies between: tells how things are. */
+  readonly tell: (fact: Fact<N>) => Promise<void>;
+}
 
 /** Consumes every fact whose row in the contracts names the service, each once, until the process stops. */
 export function startConsumers<S extends ServiceName>(
@@ -34,9 +42,10 @@ export function startConsumers<S extends ServiceName>(
     .filter(consumer => consumer.service === service)
     .map(consumer => {
       // The compiler has seen that there is one for every fact, but not that this one is of this fact.
-      const handle = (handlers as Partial<Record<FactName, FactHandler<FactName>>>)[consumer.fact];
-      if (!handle) throw new TypeError(`${service} has no handler for ${consumer.fact}`);
-      return consumeThenTell(bus, consumer, inbox, handle);
+      const handler = (handlers as Partial<Record<FactName, FactHandler<FactName>>>)[consumer.fact];
+      if (!handler) throw new TypeError(`${service} has no handler for ${consumer.fact}`);
+      if (typeof handler === 'function') return consumeThenTell(bus, consumer, inbox, handler);
+      return consume(bus, consumer, inbox, handler.keep, handler.tell);
     });
   onStop('consumers', async () => {
     await Promise.all(running.map(consuming => consuming.stop()));
@@ -48,7 +57,7 @@ function consumeThenTell(
   bus: Bus,
   consumer: FactConsumer,
   inbox: Inbox<PoolClient>,
-  handle: FactHandler<FactName>,
+  handle: Handle<FactName>,
 ): Consuming {
   const committed: { tell: AfterCommit } = { tell: nothing };
   const telling: Inbox<PoolClient> = {

@@ -1,0 +1,4 @@
+import { runMigrate } from '@rapport/service/database';
+import { database } from './database.ts';
+
+await runMigrate('presence-service', database);

@@ -1,0 +1,4 @@
+import { runReplay } from '@rapport/service/database';
+import { database } from './database.ts';
+
+await runReplay('presence-service', database);
