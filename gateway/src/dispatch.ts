@@ -86,7 +86,8 @@ export function createDispatch({ bus, log, metrics, limit, typing, own }: Dispat
     const { actor } = socket.data.identity;
     if (isBatched(event)) {
       const body = encodeBatchItem({ actor, input, socketId: socket.id });
-      return order.inOrder(socket.id, () => lanesOf(event).add(actor.userId, body));
+      const add = () => lanesOf(event).add(actor.userId, body);
+      return userRequests[event].ordered ? order.inOrder(socket.id, add) : add();
     }
     const ask = () => requestForUser(bus, event, { actor, input }, { socketId: socket.id });
     return userRequests[event].ordered ? order.alone(socket.id, ask) : ask();

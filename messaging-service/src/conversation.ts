@@ -1,4 +1,5 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
+import { AppError } from '@rapport/contracts';
 
 /** Two people and everything they have written to each other. */
 export const ConversationEntity = defineEntity({
@@ -32,6 +33,56 @@ export const ConversationEntity = defineEntity({
     expiredSeq: p.integer().default(0),
   },
 });
+export type ConversationRow = InferEntity<typeof ConversationEntity>;
+
+/** For a statement of our own: the columns of `conversation c` as a `ConversationRow`. Needs `types: asDates`. */
+export const CONVERSATION_COLUMNS = `
+  c.id, c.user_a as "userA", c.user_b as "userB", c.last_seq as "lastSeq", c.version, c.created_at as "createdAt",
+  c.last_message_at as "lastMessageAt", c.read_seq_a as "readSeqA", c.read_seq_b as "readSeqB",
+  c.delivered_seq_a as "deliveredSeqA", c.delivered_seq_b as "deliveredSeqB", c.unread_a as "unreadA",
+  c.unread_b as "unreadB", c.expired_seq as "expiredSeq"`;
+
+/** Which of the two columns of each kind is a person's. */
+export type Side = 'A' | 'B';
+
+export function sideOf(row: ConversationRow, userId: string): Side | undefined {
+  return row.userA === userId ? 'A' : row.userB === userId ? 'B' : undefined;
+}
+
+/** What whoever asks about a conversation gets that is not there or not theirs: nobody can tell which. */
+export function notYours(): AppError {
+  return new AppError('UNAUTHORIZED', 'this is not yours');
+}
+
+/** What a person has of a conversation, and has left to read. */
+export interface Markers {
+  readonly readSeq: number;
+  readonly deliveredSeq: number;
+  readonly unread: number;
+}
+
+export function markersOf(row: ConversationRow, side: Side): Markers {
+  return side === 'A'
+    ? { readSeq: row.readSeqA, deliveredSeq: row.deliveredSeqA, unread: row.unreadA }
+    : { readSeq: row.readSeqB, deliveredSeq: row.deliveredSeqB, unread: row.unreadB };
+}
+
+/** Puts a person's markers into the row. */
+export function setMarkers(row: ConversationRow, side: Side, markers: Markers): void {
+  if (side === 'A') {
+    Object.assign(row, { readSeqA: markers.readSeq, deliveredSeqA: markers.deliveredSeq, unreadA: markers.unread });
+  } else {
+    Object.assign(row, { readSeqB: markers.readSeq, deliveredSeqB: markers.deliveredSeq, unreadB: markers.unread });
+  }
+}
+
+export function userOf(row: ConversationRow, side: Side): string {
+  return side === 'A' ? row.userA : row.userB;
+}
+
+export function otherSide(side: Side): Side {
+  return side === 'A' ? 'B' : 'A';
+}
 
 /** The pair as the row stores it. Compared by code point, as the database does with collation "C". */
 export function participants(one: string, other: string): [userA: string, userB: string] {

@@ -15,10 +15,21 @@ export function createDeliverMessage(bus: Bus): DeliverMessage {
   };
 }
 
-/** Does the same from what the database has, for a fact that was left over. */
+/** Does the same, or tells of a change, from what the database has, for a fact that was left over. */
 export function createRedeliverMessage(options: { orm: Database['orm']; seal: Seal; deliverMessage: DeliverMessage }) {
-  return async (row: OutboxRow<'message.sent'>): Promise<void> => {
+  return async (row: OutboxRow<'message.sent' | 'message.edited' | 'message.deleted'>): Promise<void> => {
     const message = await options.orm.em.fork().findOneOrFail(MessageEntity, { id: row.data.messageId });
     options.deliverMessage(new Encoded(toMessage(message, options.seal)), row.exceptSocket);
+  };
+}
+
+/** Tells every other socket of both that a message is not what it was: edited, or deleted and without content. */
+export type DeliverChange = DeliverMessage;
+
+export function createDeliverChange(bus: Bus): DeliverChange {
+  return (message, exceptSocket) => {
+    const event = message.value.deletedAt === undefined ? 'message:edited' : 'message:deleted';
+    deliver(bus, { user: message.value.recipientId }, event, message);
+    deliver(bus, { user: message.value.senderId }, event, message, { except: exceptSocket });
   };
 }

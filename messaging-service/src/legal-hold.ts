@@ -1,4 +1,5 @@
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
+import type { LegalHold } from '@rapport/contracts';
 
 /** That nothing of a conversation may be given up, and who decided so; when it is released the row stays. */
 export const LegalHoldEntity = defineEntity({
@@ -24,3 +25,19 @@ export const LegalHoldEntity = defineEntity({
     releasedOnBehalfOf: p.text().nullable(),
   },
 });
+
+/** The hold as the contract shows it. */
+export function toLegalHold(row: InferEntity<typeof LegalHoldEntity>): LegalHold {
+  return {
+    id: row.id,
+    conversationId: row.conversationId,
+    inForce: !row.releasedAt,
+    placedAt: row.placedAt.toISOString(),
+    placedBy: row.placedBy,
+    ...(row.reference && { reference: row.reference }),
+    ...(row.placedOnBehalfOf && { placedOnBehalfOf: row.placedOnBehalfOf }),
+    ...(row.releasedAt && { releasedAt: row.releasedAt.toISOString() }),
+    ...(row.releasedBy && { releasedBy: row.releasedBy }),
+    ...(row.releasedOnBehalfOf && { releasedOnBehalfOf: row.releasedOnBehalfOf }),
+  };
+}

@@ -47,7 +47,7 @@ type MessageBody = Pick<MessageSendInput, 'content' | 'attachment'>;
 
 /** The message as the contract shows it. @throws when the row was tampered with or its key is not configured */
 export function toMessage(row: MessageRow, seal: Seal): Message {
-  return showMessage(row, openBody(row, seal));
+  return showMessage(row, bodyOf(row, seal));
 }
 
 /** … when what was written is at hand. */
@@ -72,7 +72,7 @@ export function showMessage(row: MessageRow, body: MessageBody | undefined): Mes
 }
 
 /** What was written, or nothing for a tombstone. @throws as `toMessage` */
-function openBody(row: MessageRow, seal: Seal): MessageBody | undefined {
+export function bodyOf(row: MessageRow, seal: Seal): MessageBody | undefined {
   if (!row.sealed || !row.keyId) return undefined;
   return seal.open(row.sealed, row.keyId, identityOf(row)) as MessageBody;
 }

@@ -2,6 +2,7 @@ import { Encoded, type UserRequest } from '@rapport/bus';
 import { invalidPayload, type Message } from '@rapport/contracts';
 import type { Metrics } from '@rapport/service';
 import type { Outbox } from '@rapport/service/database';
+import { requireAllowedHost } from './attachment-hosts.ts';
 import type { Draft } from './decide-messages.ts';
 import type { DeliverMessage } from './deliver-message.ts';
 import { createSendQueue } from './send-queue.ts';
@@ -9,7 +10,13 @@ import { toDraft, writeMessages, type Writing, type WrittenMessage } from './wri
 
 /** Commits a message together with those that come at the same time, then publishes it, then replies with it. */
 export function createSendMessage(
-  options: Writing & { hashKey: string; outbox: Outbox; deliverMessage: DeliverMessage; metrics: Metrics },
+  options: Writing & {
+    hashKey: string;
+    attachmentHosts: readonly string[];
+    outbox: Outbox;
+    deliverMessage: DeliverMessage;
+    metrics: Metrics;
+  },
 ) {
   const { hashKey, outbox, deliverMessage, metrics } = options;
   const queue = createSendQueue<Draft, WrittenMessage>({ write: drafts => writeMessages(options, drafts) });
@@ -19,6 +26,7 @@ export function createSendMessage(
     if (input.recipientId === senderId) {
       throw invalidPayload({ path: 'recipientId', message: 'must be another user' });
     }
+    requireAllowedHost(options.attachmentHosts, input.attachment);
     const draft = toDraft(hashKey, { senderId, input, socketId });
     const { message, news } = await queue.add(draft, keysOf(draft), input.content.length);
     const encoded = new Encoded(message);

@@ -11,7 +11,7 @@ import type { Outcome } from '../src/send-queue.ts';
 import { createSeal, type Seal } from '@rapport/service/seal';
 import { toDraft, writeMessages, type WrittenMessage } from '../src/write-messages.ts';
 
-const seal = createSeal([newKey('test')]);
+export const seal = createSeal([newKey('test')]);
 const hashKey = newKey('hash').key;
 
 /** The messaging service's own database, empty and migrated. */
@@ -26,7 +26,7 @@ export async function messagingDatabase(postgres: Postgres): Promise<{ url: stri
 const pipelines = new WeakMap<Pool, Pipeline>();
 
 /** Connections of the hot path to the same database: those of one replica. */
-function pipelineOf(pool: Pool): Pipeline {
+export function pipelineOf(pool: Pool): Pipeline {
   const known = pipelines.get(pool);
   if (known) return known;
   const { connectionString = '', max } = pool.options;

@@ -46,6 +46,15 @@ const url = (protocols: string, example: string) =>
     return parsed !== null && new RegExp(`^(${protocols}):$`).test(parsed.protocol) && parsed.hostname !== '';
   }, `must be a URL such as ${example}`);
 
+/** `files.example.org,*.cdn.example.org`, in lower case, as a URL parser gives them back. */
+const hosts = z
+  .string()
+  .transform(text => text.split(',').map(host => host.trim().toLowerCase()))
+  .refine(
+    list => list.every(host => host === '*' || /^([*][.])?([a-z0-9-]+[.])*[a-z0-9-]+$/.test(host)),
+    'must be * or a list of hosts such as files.example.org,*.cdn.example.org',
+  );
+
 /** `id:base64,id:base64`: the first key encrypts, all of them decrypt. */
 const contentKeys = z
   .string()
@@ -391,6 +400,18 @@ export const configRows = {
     default: '72',
     readBy: ['appointment-service'],
     summary: 'How long a requested appointment waits for an answer before it is cancelled.',
+  },
+  ATTACHMENT_HOSTS: {
+    schema: hosts,
+    default: '*',
+    readBy: ['messaging-service'],
+    summary: 'The hosts that attachments may be on, `*.` in front of one for all below it. * allows any.',
+  },
+  MESSAGE_RETENTION_DAYS: {
+    schema: whole(0, 36_500, 'days'),
+    default: '0',
+    readBy: ['messaging-service'],
+    summary: 'After how many days a message loses its content for good. 0: never.',
   },
   NATS_PORT: {
     schema: port,

@@ -1,6 +1,7 @@
 export { BATCH_LIMITS, batchOf, isBatched } from './batches.ts';
 export type { Appointment, AppointmentStatus, Availability, AvailabilitySetting, Scope } from './appointments.ts';
 export { alternatives, configRows, type Config, type ConfigName, type ConfigReader, type ConfigRow } from './config.ts';
+export type { Conversation, LegalHold, SyncedConversation } from './conversations.ts';
 export {
   AppError,
   ERROR_CODES,
@@ -17,7 +18,7 @@ export { HEADERS } from './headers.ts';
 export { carriesHealthData, healthDataFields } from './health-data.ts';
 export { Actor, GatewayActor, ROLES, ServiceActor, type Role } from './identity.ts';
 export { Id, isId, Timestamp } from './ids.ts';
-export { MAX_CONTENT_CHARACTERS, type Message, type MessageSendInput } from './messaging.ts';
+export { BLANK_TEXT, isBlankText, MAX_CONTENT_CHARACTERS, type Message, type MessageSendInput } from './messaging.ts';
 export type { Notification } from './notifications.ts';
 export type { Channel, Preferences, PreferencesChange, QuietHours } from './preferences.ts';
 export {

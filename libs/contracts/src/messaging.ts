@@ -6,6 +6,7 @@ import type { DeliveryRow, FactRow, UserRequestRow } from './rows.ts';
 import { Text } from './text.ts';
 
 const MESSAGE_TYPES = ['TEXT', 'IMAGE', 'FILE', 'AUDIO', 'VIDEO'] as const;
+type MessageType = (typeof MESSAGE_TYPES)[number];
 
 /** What a person reads in one go; a longer text is a document and belongs in an attachment. */
 export const MAX_CONTENT_CHARACTERS = 10_000;
@@ -28,14 +29,23 @@ const Attachment = z
   })
   .meta({ id: 'Attachment' });
 
+const Content = healthData(
+  Text.min(1, 'must not be empty')
+    .refine(atMost(MAX_CONTENT_CHARACTERS), `must be at most ${MAX_CONTENT_CHARACTERS} characters`)
+    .meta({ description: `1 to ${MAX_CONTENT_CHARACTERS} characters, not blank for TEXT, kept byte for byte.` }),
+);
+
+/** The rule that a schema of the text alone cannot express: an edit knows its type only from the database. */
+export const BLANK_TEXT = { path: 'content', message: 'must not be blank for TEXT' } as const;
+
+export function isBlankText(messageType: MessageType, content: string): boolean {
+  return messageType === 'TEXT' && content.trim() === '';
+}
+
 export const MessageSendInput = z
   .object({
     recipientId: Id,
-    content: healthData(
-      Text.min(1, 'must not be empty')
-        .refine(atMost(MAX_CONTENT_CHARACTERS), `must be at most ${MAX_CONTENT_CHARACTERS} characters`)
-        .meta({ description: `1 to ${MAX_CONTENT_CHARACTERS} characters, not blank for TEXT, kept byte for byte.` }),
-    ),
+    content: Content,
     messageType: z.enum(MESSAGE_TYPES).default('TEXT'),
     clientMessageId: Id.optional().meta({
       description: 'Makes the send idempotent for good: the same id with the same body returns the first message.',
@@ -44,8 +54,8 @@ export const MessageSendInput = z
     attachment: healthData(Attachment).optional(),
   })
   .superRefine((input, context) => {
-    if (input.messageType === 'TEXT' && input.content.trim() === '') {
-      context.addIssue({ code: 'custom', path: ['content'], message: 'must not be blank for TEXT' });
+    if (isBlankText(input.messageType, input.content)) {
+      context.addIssue({ code: 'custom', path: [BLANK_TEXT.path], message: BLANK_TEXT.message });
     }
     if (input.messageType !== 'TEXT' && !input.attachment) {
       context.addIssue({ code: 'custom', path: ['attachment'], message: 'is required for every type but TEXT' });
@@ -89,6 +99,22 @@ export const messagingRequests = {
     ordered: true,
     batched: true,
   },
+  'message:edit': {
+    summary: 'Replaces the content of an own message.',
+    input: z.object({ messageId: Id, content: Content }),
+    output: Message,
+    roles: ROLES,
+    answeredBy: 'messaging-service',
+    ordered: true,
+  },
+  'message:delete': {
+    summary: 'Takes back an own message: what is left has no content, and keeps its place.',
+    input: z.object({ messageId: Id }),
+    output: Message,
+    roles: ROLES,
+    answeredBy: 'messaging-service',
+    ordered: true,
+  },
   'message:typing': {
     summary: 'Tells another user that the caller is typing, or has stopped.',
     input: TypingInput,
@@ -112,6 +138,18 @@ export const messagingDeliveries = {
     publishedBy: 'messaging-service',
     to: ['user'],
   },
+  'message:edited': {
+    summary: 'The content of a message was replaced; to every socket of both but the one that did it.',
+    payload: Message,
+    publishedBy: 'messaging-service',
+    to: ['user'],
+  },
+  'message:deleted': {
+    summary: 'A message was taken back, and has no content any more; to every socket of both but the one that did it.',
+    payload: Message,
+    publishedBy: 'messaging-service',
+    to: ['user'],
+  },
   'user:typing': {
     summary: 'Somebody is typing to this user, or has stopped.',
     payload: z.object({ userId: Id, isTyping: z.boolean() }),
@@ -121,7 +159,28 @@ export const messagingDeliveries = {
   },
 } as const satisfies Record<string, DeliveryRow>;
 
+const ChangedMessage = z.object({
+  messageId: Id,
+  conversationId: Id,
+  senderId: Id,
+  recipientId: Id,
+  seq: z.int().positive(),
+  version: z.int().positive(),
+});
+
 export const messagingFacts = {
+  'message.edited': {
+    summary: 'The content of a message was replaced.',
+    data: ChangedMessage,
+    publishedBy: 'messaging-service',
+    consumedBy: [],
+  },
+  'message.deleted': {
+    summary: 'A message was taken back by its sender.',
+    data: ChangedMessage,
+    publishedBy: 'messaging-service',
+    consumedBy: [],
+  },
   'message.sent': {
     summary: 'A message was committed.',
     data: z.object({

@@ -5,8 +5,10 @@ import {
   appointmentRequests,
   appointmentServiceRequests,
 } from './appointments.ts';
+import { conversationRequests, conversationServiceRequests } from './conversations.ts';
 import { gatewayRequests } from './gateway.ts';
 import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
+import { receiptDeliveries, receiptFacts, receiptRequests } from './receipts.ts';
 import {
   notificationDeliveries,
   notificationFacts,
@@ -37,6 +39,8 @@ import type { ControlRow, DeliveryRow, FactRow, GatewayCallRow, ServiceRequestRo
 /** Client → server. */
 export const userRequests = {
   ...messagingRequests,
+  ...receiptRequests,
+  ...conversationRequests,
   ...relationshipRequests,
   ...presenceRequests,
   ...notificationRequests,
@@ -46,6 +50,7 @@ export const userRequests = {
 
 /** Service or back office → service. */
 export const serviceRequests = {
+  ...conversationServiceRequests,
   ...relationshipServiceRequests,
   ...presenceServiceRequests,
   ...notificationServiceRequests,
@@ -59,6 +64,7 @@ export const gatewayCalls = { ...presenceGatewayCalls } as const satisfies Recor
 /** Service → client, through a gateway. */
 export const deliveries = {
   ...messagingDeliveries,
+  ...receiptDeliveries,
   ...relationshipDeliveries,
   ...presenceDeliveries,
   ...notificationDeliveries,
@@ -68,6 +74,7 @@ export const deliveries = {
 /** Service → services, through the stream of facts. */
 export const facts = {
   ...messagingFacts,
+  ...receiptFacts,
   ...relationshipFacts,
   ...notificationFacts,
   ...profileFacts,

@@ -4,7 +4,8 @@ import { sourceOf } from './paths.ts';
 import { inherited } from './process-environment.ts';
 import { readStepEnvironments, type StepEnvironments } from './step-environments.ts';
 
-// `npm run provision`, `npm run migrate` and `npm run replay -- --since …`: the deployment step, for every service.
+// `npm run provision`, `npm run migrate` and `npm run replay -- --since …`: the deployment step, for every service;
+// `npm run rotate-content-keys`, for those that keep what people wrote.
 // With NATS_URL or DATABASE_URL set the environment is used as it is, otherwise that of the running local stack.
 
 const EXIT_USAGE = 64;
@@ -31,7 +32,10 @@ switch (step) {
   case 'replay':
     for (const service of SERVICES) run(sourceOf(service, step), args, environments[service]);
     break;
+  case 'rotate':
+    run(sourceOf('messaging-service', step), args, environments['messaging-service']);
+    break;
   default:
-    process.stderr.write('step: the step must be one of provision, migrate, replay\n');
+    process.stderr.write('step: the step must be one of provision, migrate, replay, rotate\n');
     process.exit(EXIT_USAGE);
 }

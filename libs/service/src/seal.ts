@@ -13,6 +13,8 @@ interface Sealed {
 
 /** Encrypts what people write before it reaches the database. */
 export interface Seal {
+  /** The key that encrypts. */
+  readonly currentKeyId: string;
   /** @param identity what the value belongs to; opening needs the same */
   close(value: unknown, identity: string): Sealed;
   /** @throws when the key is not configured, or value or identity are not what was sealed */
@@ -38,6 +40,7 @@ export function createSeal(keys: readonly ContentKey[]): Seal {
     return key;
   };
   return {
+    currentKeyId: current.id,
     close(value, identity) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, keyOf(current.id), nonce, { authTagLength: TAG_BYTES });

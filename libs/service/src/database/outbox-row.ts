@@ -1,5 +1,6 @@
 import { defineEntity, p, type EntityManager } from '@mikro-orm/core';
 import type { FactData, FactName } from '@rapport/contracts';
+import type { PoolClient } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 
 /** A fact and what it takes to deliver it again: ids, numbers and states only. Written with the change itself. */
@@ -33,4 +34,21 @@ export function newFact<N extends FactName>(fact: N, data: FactData<N>, at: Date
 /** Has the unit of work write the fact together with the change. After the commit, `Outbox.publish` sends it. */
 export function persistFact(em: EntityManager, row: OutboxRow): void {
   em.create(OutboxEntity, { ...row, exceptSocket: row.exceptSocket ?? null });
+}
+
+/** The same for a transaction of our own: one statement for all of them. */
+export async function insertFacts(client: PoolClient, rows: readonly OutboxRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await client.query({
+    name: 'outbox-insert',
+    text: `insert into outbox (id, created_at, fact, data, except_socket)
+           select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::jsonb[], $5::text[])`,
+    values: [
+      rows.map(({ id }) => id),
+      rows.map(({ createdAt }) => createdAt),
+      rows.map(({ fact }) => fact),
+      rows.map(({ data }) => JSON.stringify(data)),
+      rows.map(({ exceptSocket }) => exceptSocket),
+    ],
+  });
 }
