@@ -11,7 +11,7 @@ const CLIENTS_EACH = 10;
 /** Sends of each socket that are under way at any time. */
 const AT_ONCE = 5;
 /** Every so many messages of a therapist are sent under one key to two clients, from two gateways: one must win. */
-const FORK_EVERY = 25;
+const FORK_EVERY = 3;
 
 interface Correspondent {
   readonly partners: readonly string[];
