@@ -10,35 +10,47 @@ export interface BrokenProduct {
   readonly seenAs: readonly string[];
 }
 
-const WRITE = 'messaging-service/src/write-message.ts';
 const HISTORY = 'e2e/history/history';
+const STATEMENTS = 'messaging-service/src/message-statements.ts';
 const TABLES = 'messaging-service/src/migrations/2026-11-23-messages.ts';
+
+const NO_UNIQUE_KEY = {
+  file: TABLES,
+  from: `constraint message_client_id unique (sender_id, client_message_id)`,
+  to: `check (true)`,
+};
 
 export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
   {
     name: 'sequence',
-    what: 'messages are numbered by a PostgreSQL sequence of each conversation, without its lock',
+    what: 'messages are numbered by a PostgreSQL sequence of their conversation, and nothing is locked',
     test: HISTORY,
     edits: [
       {
-        file: WRITE,
-        from: 'where user_a = $1 and user_b = $2 for update`,',
-        to: 'where user_a = $1 and user_b = $2`,',
+        file: TABLES,
+        from: `    this.addSql(\`
+      create table message (`,
+        to: `    this.addSql(\`
+      create function make_numbers() returns trigger language plpgsql as
+        $$ begin execute format('create sequence %I', 'numbers_' || new.id); return new; end $$\`);
+    this.addSql('create trigger numbers after insert on conversation for each row execute function make_numbers()');
+    this.addSql(\`
+      create table message (`,
       },
       {
-        file: WRITE,
-        from: `  const made = await lock();`,
-        to: `  await client.query(\`select pg_advisory_xact_lock(4712)\`);
-  const made = await lock();
-  if (made) await client.query(\`create sequence if not exists "seq_\${made.id}"\`);`,
+        file: STATEMENTS,
+        from: `c.last_seq as "lastSeq", c.version
+`,
+        to: `n as "lastSeq", n as version
+`,
       },
       {
-        file: WRITE,
-        from: `  const row = newRow(conversation, toWrite, seal, bodyHash);`,
-        to: `  const numbered = await client.query(\`select nextval('"seq_\${conversation.id}"')::int as next\`);
-  const next = (numbered.rows[0] as { next: number }).next;
-  const row = newRow({ ...conversation, lastSeq: next - 1, version: next - 1 }, toWrite, seal, bodyHash);`,
+        file: STATEMENTS,
+        from: `            order by c.id for update of c`,
+        to: `             cross join lateral (select nextval(format('%I', 'numbers_' || c.id))::int - 1 as n) as number
+            order by c.id`,
       },
+      { file: 'messaging-service/src/send-queue.ts', from: 'const MAX_ITEMS = 512;', to: 'const MAX_ITEMS = 1;' },
     ],
     seenAs: ['numberedDensely'],
   },
@@ -48,11 +60,11 @@ export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
     test: HISTORY,
     edits: [
       {
-        file: 'libs/service/src/database/connection.ts',
-        from: `    await client.query('commit');
-    return result;`,
-        to: `    void client.query('commit').catch(() => undefined);
-    return result;`,
+        file: 'libs/service/src/database/pipeline.ts',
+        from: `const [{ command }] = await Promise.all([client.query('commit'), writing.written]);`,
+        to: `await writing.written;
+    void client.query('commit').catch(() => undefined);
+    const command = 'COMMIT' as string;`,
       },
     ],
     seenAs: ['ackedIsStored'],
@@ -61,9 +73,7 @@ export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
     name: 'no-unique-key',
     what: 'nothing but a look into the table keeps a clientMessageId from being stored twice',
     test: HISTORY,
-    edits: [
-      { file: TABLES, from: `constraint message_client_id unique (sender_id, client_message_id)`, to: `check (true)` },
-    ],
+    edits: [NO_UNIQUE_KEY],
     seenAs: ['storedOnce'],
   },
   {
@@ -71,8 +81,14 @@ export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
     what: 'what is sent again is stored again',
     test: HISTORY,
     edits: [
-      { file: TABLES, from: `constraint message_client_id unique (sender_id, client_message_id)`, to: `check (true)` },
-      { file: WRITE, from: `  if (input.clientMessageId) {`, to: `  if (input.clientMessageId === 'never') {` },
+      NO_UNIQUE_KEY,
+      {
+        file: 'messaging-service/src/decide-messages.ts',
+        from: `  if (input.clientMessageId !== undefined) {
+    const key`,
+        to: `  if (input.clientMessageId === 'never') {
+    const key`,
+      },
     ],
     seenAs: ['storedOnce'],
   },

@@ -10,8 +10,8 @@ const THERAPISTS = 5;
 const CLIENTS_EACH = 10;
 /** Sends of each socket that are under way at any time. */
 const AT_ONCE = 5;
-/** Every so many messages of a therapist are sent under one key to two clients, from two gateways: one must win. */
-const FORK_EVERY = 3;
+/** One in so many messages is sent under one key to two people at the same moment, from two gateways: one must win. */
+const FORKED = 20;
 
 interface Correspondent {
   readonly partners: readonly string[];
@@ -29,18 +29,24 @@ interface RunOptions {
 /** Sends messages both ways in 50 conversations while processes are killed, and collects all there is to know of it. */
 export async function runHistory(stack: Stack, { messages, victims }: RunOptions): Promise<Evidence> {
   const recorder = createRecorder();
-  const join = (user: string, gateway: number): Promise<RecordedClient> =>
-    recordedClient(stack, user, gateway, recorder);
-  const people = await Promise.all(
-    pairUp().map(async ({ user, partners, gateways }): Promise<Correspondent> => ({
-      partners,
-      clients: await Promise.all(gateways.map(gateway => join(user, gateway))),
-    })),
+  const join = async (
+    user: string,
+    partners: readonly string[],
+    gateways: readonly number[],
+  ): Promise<Correspondent> => ({
+    partners,
+    clients: await Promise.all(gateways.map(gateway => recordedClient(stack, user, gateway, recorder))),
+  });
+  const people = await Promise.all(pairUp().map(({ user, partners, gateways }) => join(user, partners, gateways)));
+  const forkers = await Promise.all(
+    [...Array(THERAPISTS).keys()].map(index => join(`forker-${index}`, clientsOf(index), [0, 1])),
   );
+  const everybody = [...people, ...forkers].flatMap(({ clients }) => clients);
 
+  // Before anything else is under way: what waits in a queue is not at the same moment any more.
+  await Promise.all(forkers.map(forker => fork(forker, Math.ceil(messages / FORKED / THERAPISTS))));
   let settled = 0;
-  const sockets = people.flatMap(({ clients }) => clients).length;
-  const each = Math.ceil(messages / sockets);
+  const each = Math.ceil(messages / people.flatMap(({ clients }) => clients).length);
   const writing = people.flatMap(person =>
     person.clients.map((_, index) => write(person, index, each, () => (settled += 1))),
   );
@@ -60,7 +66,7 @@ export async function runHistory(stack: Stack, { messages, victims }: RunOptions
             client_message_id as "clientMessageId" from message`,
   );
   const facts = await storedFacts(await developerOf(stack));
-  for (const client of people.flatMap(({ clients }) => clients)) client.disconnect();
+  for (const client of everybody) client.disconnect();
   return {
     history: recorder.history,
     stored: rows,
@@ -73,7 +79,7 @@ export async function runHistory(stack: Stack, { messages, victims }: RunOptions
 /** A therapist writes from both gateways, a client from one of them. */
 function pairUp(): { user: string; partners: string[]; gateways: number[] }[] {
   return [...Array(THERAPISTS).keys()].flatMap(therapist => {
-    const clients = [...Array(CLIENTS_EACH).keys()].map(client => `client-${therapist}-${client}`);
+    const clients = clientsOf(therapist);
     return [
       { user: `therapist-${therapist}`, partners: clients, gateways: [0, 1] },
       ...clients.map((user, index) => ({ user, partners: [`therapist-${therapist}`], gateways: [index % 2] })),
@@ -81,23 +87,38 @@ function pairUp(): { user: string; partners: string[]; gateways: number[] }[] {
   });
 }
 
+function clientsOf(therapist: number): string[] {
+  return [...Array(CLIENTS_EACH).keys()].map(client => `client-${therapist}-${client}`);
+}
+
 /** Sends `count` messages over one of the person's clients, to all partners in turn, several at a time. */
-async function write(person: Correspondent, index: number, count: number, settled: () => void): Promise<void> {
-  const { partners, clients } = person;
+async function write(
+  { partners, clients }: Correspondent,
+  index: number,
+  count: number,
+  settled: () => void,
+): Promise<void> {
   const client = clients[index];
   if (!client) return;
   let next = 0;
   const sendNext = async (): Promise<void> => {
     for (let number = next++; number < count; number = next++) {
-      const [partner, another] = [partners[number % partners.length], partners[(number + 1) % partners.length]];
-      const key = `${client.user}-${index}-${number}`;
-      const other = clients[1 - index];
-      const forks = other !== undefined && number % FORK_EVERY === 0;
-      await Promise.all([client.send(partner ?? '', key, secret()), forks && other.send(another ?? '', key, secret())]);
+      await client.send(partners[number % partners.length] ?? '', `${client.user}-${index}-${number}`, secret());
       settled();
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, sendNext));
+}
+
+/** Sends every message from both gateways at the same moment, under one key, to two different people. */
+async function fork({ partners, clients }: Correspondent, count: number): Promise<void> {
+  for (let number = 0; number < count; number += 1) {
+    await Promise.all(
+      clients.map((client, index) =>
+        client.send(partners[(number + index) % partners.length] ?? '', `${client.user}-${number}`, secret()),
+      ),
+    );
+  }
 }
 
 /** Each when it is due, and the one before it is back. */

@@ -6,7 +6,7 @@ import type { Delivery, Order } from '@rapport/bus';
  */
 const HOLD_MS = 250;
 /** Where nothing is known of the conversation yet, there is most likely nothing to wait for. */
-const FIRST_HOLD_MS = 25;
+const FIRST_HOLD_MS = 100;
 /** After a failure a conversation is known to be incomplete only as long as it is remembered. */
 const FORGET_AFTER_MS = 10 * 60_000;
 /** Held for all together. Above it nothing is worth holding: something is wrong. */

@@ -27,7 +27,7 @@ const pass = (from: number, { room = 'bob', line = 'c-1' } = {}): void =>
 /** A conversation in which everything has come up to 6. */
 const begun = (): void => {
   pass(6);
-  jest.advanceTimersByTime(25);
+  jest.advanceTimersByTime(100);
   relayed.length = 0;
 };
 
@@ -63,7 +63,7 @@ test('what is waited for in vain is left out after a quarter of a second, and ma
 test('the first that is seen of a conversation waits a moment for one that it may have overtaken', () => {
   pass(7);
   pass(6);
-  jest.advanceTimersByTime(24);
+  jest.advanceTimersByTime(99);
   expect(relayed).toEqual([]);
   jest.advanceTimersByTime(1);
   expect(relayed).toEqual(['bob: 7', 'bob: 8']);

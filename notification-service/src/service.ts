@@ -34,14 +34,14 @@ const SERVICE = 'notification-service';
 /** Starts the service: database, outbox, the facts it consumes, the channels that are on, then the answers. */
 export async function startNotificationService(context: ProcessContext<typeof SERVICE>): Promise<void> {
   const { bus, config, health, log, metrics, onStop, stopping } = context;
-  const { orm, pool } = await connectDatabase({
+  const { orm, pool, ping, close } = await connectDatabase({
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     definition: database,
   });
-  onStop('database', () => orm.close(true));
+  onStop('database', close);
   await assertMigrated(orm);
-  health.add('database', async () => void (await pool.query('select 1')));
+  health.add('database', ping);
 
   const seal = createSeal(config.CONTENT_KEYS);
   const hashKey = config.BODY_HASH_KEY;

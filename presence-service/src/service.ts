@@ -24,14 +24,14 @@ const SWEEP_EVERY_MS = 250;
 /** Starts the service: database, what time does, facts, then the answers to every request of the table that is its own. */
 export async function startPresenceService(context: ProcessContext<'presence-service'>): Promise<void> {
   const { bus, config, health, log, metrics, onStop, stopping } = context;
-  const { orm, pool } = await connectDatabase({
+  const { orm, pool, ping, close } = await connectDatabase({
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     definition: database,
   });
-  onStop('database', () => orm.close(true));
+  onStop('database', close);
   await assertMigrated(orm);
-  health.add('database', async () => void (await pool.query('select 1')));
+  health.add('database', ping);
 
   const policy = config.CONTACT_POLICY;
   const grace = { afterEnd: config.PRESENCE_GRACE_MS, afterLoss: config.PRESENCE_LEASE_MS };
