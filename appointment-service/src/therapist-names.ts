@@ -8,6 +8,8 @@ const REMEMBERED_MS = 60_000;
 /** Names are asked for together; a reminder does not wait longer than this for them. */
 const PATIENCE_MS = 1_500;
 const AT_ONCE = 50;
+/** After a failure nobody is asked for so long. */
+const PAUSE_MS = 10_000;
 
 interface Named {
   readonly therapistName: string | null;
@@ -20,20 +22,24 @@ export interface TherapistNames {
 }
 
 /** Asks notification-service, which keeps the profiles, and remembers for a minute what it said. */
-export function createTherapistNames({
-  ask,
-  log,
-  now,
-}: {
-  ask: AskName;
-  log: BusLog;
-  now: () => Date;
-}): TherapistNames {
+export function createTherapistNames({ ask, log, now }: NamesOptions): TherapistNames {
   const known = new Map<string, { name: string | undefined; until: number }>();
+  let pausedUntil = 0;
 
   const learn = async (userId: string): Promise<void> => {
     const name = await ask(userId);
     known.set(userId, { name, until: now().getTime() + REMEMBERED_MS });
+  };
+
+  const learnAll = async (userIds: string[]): Promise<void> => {
+    if (now().getTime() < pausedUntil) return;
+    try {
+      await inTime(userIds, learn);
+    } catch (error) {
+      // The other reminders of this moment would each wait in vain as long as these did.
+      pausedUntil = now().getTime() + PAUSE_MS;
+      log.warn({ err: error, pauseMs: PAUSE_MS }, 'the names of therapists could not be asked for');
+    }
   };
 
   const forget = (): void => {
@@ -49,10 +55,16 @@ export function createTherapistNames({
           .filter(({ therapistName, therapistUserId }) => therapistName === null && !known.has(therapistUserId))
           .map(({ therapistUserId }) => therapistUserId),
       );
-      if (unknown.size > 0) await inTime([...unknown], learn, log);
+      if (unknown.size > 0) await learnAll([...unknown]);
       return ({ therapistName, therapistUserId }) => therapistName ?? known.get(therapistUserId)?.name ?? NAMELESS;
     },
   };
+}
+
+interface NamesOptions {
+  readonly ask: AskName;
+  readonly log: BusLog;
+  readonly now: () => Date;
 }
 
 /** The name in a user's profile, if it has one. Rejects when nobody answers. */
@@ -71,19 +83,18 @@ export function createAskName(bus: Bus): AskName {
   };
 }
 
-/** Runs `learn` for all of them, some at once, and gives up what is not done in time, or at the first that fails. */
-async function inTime(userIds: string[], learn: (userId: string) => Promise<void>, log: BusLog): Promise<void> {
-  const asked = Promise.withResolvers<void>();
-  const timer = setTimeout(asked.resolve, PATIENCE_MS);
-  let over = false;
+/** Runs `learn` for all of them, some at once. @throws at the first that fails, and when they are not done in time */
+async function inTime(userIds: string[], learn: (userId: string) => Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  let isOver = false;
   const work = async (): Promise<void> => {
-    for (let userId = userIds.pop(); userId !== undefined && !over; userId = userIds.pop()) await learn(userId);
+    for (let userId = userIds.pop(); userId !== undefined && !isOver; userId = userIds.pop()) await learn(userId);
   };
-  const all = Promise.all(Array.from({ length: AT_ONCE }, work)).then(
-    () => undefined,
-    (error: unknown) => log.warn({ err: error }, 'the names of therapists could not be asked for'),
-  );
-  await Promise.race([all, asked.promise]);
-  over = true;
-  clearTimeout(timer);
+  try {
+    await Promise.race([Promise.all(Array.from({ length: AT_ONCE }, work)), late.promise]);
+  } finally {
+    isOver = true;
+    clearTimeout(timer);
+  }
 }

@@ -70,8 +70,8 @@ test('of an error only type, code, message, stack and causes are logged, not wha
 
 test('an error that is logged under another name is described in the same way', () => {
   const { log, lines } = recordedLog();
-  log.warn({ reason: Object.assign(new Error('gone'), { detail: SECRET }) }, 'trying again');
-  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ reason: { type: 'Error', message: 'gone' } });
+  log.warn({ why: Object.assign(new Error('gone'), { detail: SECRET }) }, 'trying again');
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ why: { type: 'Error', message: 'gone' } });
   expect(lines.join('')).not.toContain(SECRET);
 });
 
