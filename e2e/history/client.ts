@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '@rapport/local-stack';
 import { connected, type Ack } from '../kit.ts';
-import type { SeenMessage } from './history.ts';
+import type { View } from './history.ts';
+import { createMailbox, type PlacedMessage } from './mailbox.ts';
 import type { Recorder } from './recorder.ts';
 
 /** A client that sends until it knows, as the contract tells clients to, and writes down all of it. */
@@ -9,6 +10,8 @@ export interface RecordedClient {
   readonly user: string;
   /** Resolves when the server has said what became of it: stored, or never to be under this key. */
   send(recipientId: string, clientMessageId: string, content: string): Promise<void>;
+  /** What the client shows after it has asked for what it missed, and what a new one of the user would show. */
+  views(): Promise<View[]>;
   disconnect(): void;
 }
 
@@ -25,8 +28,12 @@ export async function recordedClient(
   recorder: Recorder,
 ): Promise<RecordedClient> {
   const socket = await connected(stack, user, { gateway });
+  const mailbox = createMailbox(socket);
   for (const event of ['message:received', 'message:sent'] as const) {
-    socket.on(event, (message: SeenMessage) => recorder.received({ user, socket: socket.id ?? '', event, message }));
+    socket.on(event, (message: PlacedMessage) => {
+      recorder.received({ user, socket: socket.id ?? '', event, message });
+      mailbox.take(message);
+    });
   }
 
   const trySend = async (recipientId: string, clientMessageId: string, content: string): Promise<boolean> => {
@@ -38,7 +45,9 @@ export async function recordedClient(
     const ack = (await sending.catch(() => undefined)) as Ack | undefined;
     if (!ack) return false;
     if (ack.ok) {
-      recorder.acked(call, ack.data as unknown as SeenMessage);
+      const message = ack.data as unknown as PlacedMessage;
+      recorder.acked(call, message);
+      mailbox.take(message);
       return true;
     }
     recorder.refused(call, ack.error.code);
@@ -56,6 +65,12 @@ export async function recordedClient(
         if (!socket.active) throw new Error('the client has disconnected');
         await sleep(RETRY_MS);
       }
+    },
+    async views() {
+      const fresh = createMailbox(socket);
+      await mailbox.sync();
+      await fresh.sync();
+      return [mailbox, fresh].map(({ messages }) => ({ user, messages }));
     },
     disconnect: () => void socket.disconnect(),
   };

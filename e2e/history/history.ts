@@ -61,7 +61,7 @@ export interface StoredMessage {
 }
 
 /** What a client of the user shows in the end, in the order in which it shows it. */
-interface View {
+export interface View {
   readonly user: string;
   readonly messages: readonly SeenMessage[];
 }

@@ -66,12 +66,13 @@ export async function runHistory(stack: Stack, { messages, victims }: RunOptions
             client_message_id as "clientMessageId" from message`,
   );
   const facts = await storedFacts(await developerOf(stack));
+  const views = await Promise.all(everybody.map(client => client.views()));
   for (const client of everybody) client.disconnect();
   return {
     history: recorder.history,
     stored: rows,
     facts: facts.flatMap(({ data }) => ('messageId' in data ? [String(data['messageId'])] : [])),
-    views: [],
+    views: views.flat(),
     faults,
   };
 }
