@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ANY_NAME,
   buildSubject,
@@ -32,7 +33,7 @@ export function deliver<N extends DeliveryName>(
 function orderOf(payload: object): string | undefined {
   const { conversationId, version, previousVersion } = payload as Record<string, unknown>;
   if (typeof version !== 'number' || typeof previousVersion !== 'number') return undefined;
-  return `${String(conversationId)} ${previousVersion} ${version}`;
+  return typeof conversationId === 'string' ? `${conversationId} ${previousVersion} ${version}` : undefined;
 }
 
 /** The place of a delivery in a line of which the recipient gets every one. */
@@ -90,7 +91,22 @@ export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Deliv
     },
   });
   return {
-    established: () => bus.connection.flush(),
+    established: () => flushTogether(bus),
     stop: () => subscription.unsubscribe(),
   };
+}
+
+const flushes = new WeakMap<Bus, Promise<void>>();
+
+/** One round trip for all who ask in the same turn: in a storm of reconnects a handful of handshakes arrive at a time. */
+function flushTogether(bus: Bus): Promise<void> {
+  const shared = flushes.get(bus);
+  if (shared) return shared;
+  const flush = nextTurn().then(() => {
+    // Whoever subscribes from here on needs the next one.
+    flushes.delete(bus);
+    return bus.connection.flush();
+  });
+  flushes.set(bus, flush);
+  return flush;
 }
