@@ -53,13 +53,26 @@ export async function writeMessages(writing: Writing, drafts: readonly Draft[]):
     if (error instanceof AppError) return drafts.map(() => ({ error }));
   }
   // The same clientMessageId at the same moment in another conversation, under another lock, or a message that the
-  // database does not take: alone it concerns no other, and what was a race is over.
+  // database does not take: alone it concerns no other.
   const outcomes: Outcome<WrittenMessage>[] = [];
-  for (const draft of drafts) {
-    const [outcome] = await writeTogether(writing, [draft]).catch((error: unknown) => [{ error }]);
-    outcomes.push(outcome ?? { error: new Error('a message has no outcome') });
-  }
+  for (const draft of drafts) outcomes.push(await writeAlone(writing, draft));
   return outcomes;
+}
+
+/** Once more when it fails: its own race may have begun only now, and is over then. */
+async function writeAlone(writing: Writing, draft: Draft): Promise<Outcome<WrittenMessage>> {
+  const write = async (): Promise<Outcome<WrittenMessage>> => {
+    const [outcome] = await writeTogether(writing, [draft]);
+    return outcome ?? { error: new Error('a message has no outcome') };
+  };
+  try {
+    return await write().catch((error: unknown) => {
+      if (error instanceof AppError) throw error;
+      return write();
+    });
+  } catch (error) {
+    return { error };
+  }
 }
 
 /** Once without the conversations that are new, once with them. */

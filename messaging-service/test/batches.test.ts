@@ -3,7 +3,7 @@ import { AppError } from '@rapport/contracts';
 import type { Postgres } from '@rapport/local-stack';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import { poolOf, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
+import { poolOf, runningPostgres, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
 import type { Outcome } from '../src/send-queue.ts';
 import type { WrittenMessage } from '../src/write-messages.ts';
 import { countRows, draftOf, messagingDatabase, storedSeqs, upTo, writeAll } from './kit.ts';
@@ -74,6 +74,38 @@ test('one that the database itself does not take fails alone', async () => {
   const outcomes = await writeAll(pool, drafts);
   expect(outcomes.map(codeOf)).toEqual(['OK', 'OK', 'INTERNAL', 'OK', 'OK']);
   expect(outcomes.filter(each => 'result' in each).map(each => messageOf(each).seq)).toEqual([1, 2, 3, 4]);
+});
+
+test('client ids that are taken in other conversations while a batch is written are conflicts, each of them', async () => {
+  await writeAll(pool, [draftOf('x', { recipientId: 'y' })]);
+  // Somebody else's transactions with the same ids, in a conversation that the batch does not lock.
+  const taking = await Promise.all(
+    ['alice', 'carol'].map(async (sender, index) => {
+      const client = await pool.connect();
+      await client.query('begin');
+      await client.query(
+        `insert into message (id, conversation_id, seq, version, sender_id, recipient_id, message_type, sealed, key_id,
+                              body_hash, client_message_id, created_at)
+         select gen_random_uuid(), conversation_id, $2, $2, $1, 'y', message_type, sealed, key_id, body_hash, 'c-1', now()
+           from message where sender_id = 'x'`,
+        [sender, 10 + index],
+      );
+      return client;
+    }),
+  );
+  const writing = writeAll(
+    pool,
+    ['alice', 'carol'].map(sender => draftOf(sender, { recipientId: 'bob', clientMessageId: 'c-1' })),
+  );
+  for (const client of taking) {
+    await until(async () => {
+      const waiting = await pool.query(`select from pg_locks where locktype = 'transactionid' and not granted`);
+      return waiting.rowCount === 1;
+    });
+    await client.query('commit');
+    client.release();
+  }
+  expect((await writing).map(codeOf)).toEqual(['CONFLICT', 'CONFLICT']);
 });
 
 test('a repeat is answered with the first message also when the relationship has ended since', async () => {
