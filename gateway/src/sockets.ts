@@ -15,6 +15,7 @@ import { Server } from 'socket.io';
 import { createAdmission, refusal } from './admission.ts';
 import type { Authenticate } from './authenticate.ts';
 import { boundBacklogs, cutOffSlow, SLOW_ROOM } from './backlog.ts';
+import { corkWrites } from './cork.ts';
 import { createDispatch } from './dispatch.ts';
 import { drain } from './drain.ts';
 import type { GatewayServer, GatewaySocket } from './gateway-socket.ts';
@@ -65,6 +66,7 @@ export function startSockets(
       decide(reason, reason === null);
     },
   });
+  corkWrites(io);
   const sockets = io.of('/').sockets;
   const relayed = metrics.counter('rapport_deliveries_relayed_total', 'Deliveries passed on to sockets.', ['event']);
   const refused = metrics.counter('rapport_handshakes_refused_total', 'Handshakes refused, by code.', ['code']);

@@ -1,10 +1,13 @@
-import { asDates, type OutboxRow } from '@rapport/service/database';
+import { asDates, byteaArray, intArray, textArray, uuidArray, type OutboxRow } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
 import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { participants } from './conversation.ts';
 import { clientKey, pairKey, type Draft, type Known, type LockedConversation } from './decide-messages.ts';
 import { MESSAGE_COLUMNS, type MessageRow } from './message.ts';
 
-// The statements of the hot path: each works on a whole batch, and is prepared.
+// The statements of the hot path: each works on a whole batch, and is prepared and planned once, possibly while the
+// tables are empty. So each leaves the planner no other way than to look up row by row in an index: in a lateral
+// subquery, which `offset 0` keeps from being joined in another order, or by `= any` of a list.
 
 /** Anybody may write to anybody. */
 export const EVERYBODY: Known['contacts'] = { has: () => true };
@@ -18,9 +21,13 @@ export async function lockConversations(
   const { rows } = await client.query<LockedConversation & { userA: string; userB: string }>({
     name: 'conversations-lock',
     text: `select c.id, c.user_a as "userA", c.user_b as "userB", c.last_seq as "lastSeq", c.version
-             from unnest($1::text[], $2::text[]) as p (user_a, user_b)
-             join conversation c on c.user_a = p.user_a collate "C" and c.user_b = p.user_b collate "C"
-            order by c.id for update of c`,
+             from conversation c
+            where c.id = any(array(
+                    select known.id from unnest($1::text[], $2::text[]) as p (user_a, user_b)
+                     cross join lateral (
+                       select id from conversation
+                        where user_a = p.user_a collate "C" and user_b = p.user_b collate "C" offset 0) as known))
+            order by c.id for update`,
     values: columns(pairs),
   });
   return new Map(rows.map(row => [pairKey([row.userA, row.userB]), row]));
@@ -33,7 +40,7 @@ export async function makeConversations(pool: Pool, pairs: readonly (readonly [s
     name: 'conversations-make',
     text: `insert into conversation (id, user_a, user_b)
            select * from unnest($1::uuid[], $2::text[], $3::text[]) on conflict do nothing`,
-    values: [sorted.map(() => uuidv7()), ...columns(sorted)],
+    values: [uuidArray(sorted.map(() => uuidv7())), ...columns(sorted)],
   });
 }
 
@@ -42,10 +49,13 @@ export async function findContacts(client: PoolClient, drafts: readonly Draft[])
   const { rows } = await client.query<{ userA: string; userB: string }>({
     name: 'contacts-find',
     text: `select p.user_a as "userA", p.user_b as "userB" from unnest($1::text[], $2::text[]) as p (user_a, user_b)
-            where exists (select from care_relationship r where r.linked
-                             and r.client_user_id = p.user_a collate "C" and r.therapist_user_id = p.user_b collate "C")
-               or exists (select from care_relationship r where r.linked
-                             and r.client_user_id = p.user_b collate "C" and r.therapist_user_id = p.user_a collate "C")`,
+            cross join lateral (
+              select linked from care_relationship
+               where client_user_id = p.user_a collate "C" and therapist_user_id = p.user_b collate "C"
+              union all
+              select linked from care_relationship
+               where client_user_id = p.user_b collate "C" and therapist_user_id = p.user_a collate "C" offset 0) as r
+            where r.linked`,
     values: columns(distinctPairs(drafts)),
   });
   return new Set(rows.map(({ userA, userB }) => pairKey([userA, userB])));
@@ -57,11 +67,16 @@ export async function findSent(client: PoolClient, drafts: readonly Draft[]): Pr
   if (named.length === 0) return new Map();
   const { rows } = await client.query<MessageRow>({
     name: 'messages-sent',
-    text: `select ${MESSAGE_COLUMNS} from unnest($1::text[], $2::text[]) as k (sender_id, client_message_id)
-             join message m on m.sender_id = k.sender_id collate "C"
-                           and m.client_message_id = k.client_message_id collate "C"`,
+    text: `select m.* from unnest($1::text[], $2::text[]) as k (sender_id, client_message_id)
+            cross join lateral (
+              select ${MESSAGE_COLUMNS} from message m
+               where m.sender_id = k.sender_id collate "C" and m.client_message_id = k.client_message_id collate "C"
+              offset 0) as m`,
     types: asDates,
-    values: [named.map(({ senderId }) => senderId), named.map(({ input }) => input.clientMessageId)],
+    values: [
+      textArray(named.map(({ senderId }) => senderId)),
+      textArray(named.map(({ input }) => input.clientMessageId)),
+    ],
   });
   return new Map(rows.map(row => [clientKey(row.senderId, row.clientMessageId ?? ''), row]));
 }
@@ -73,7 +88,7 @@ export async function findTargets(client: PoolClient, drafts: readonly Draft[]):
   const { rows } = await client.query<{ id: string; conversationId: string }>({
     name: 'messages-replied-to',
     text: 'select id, conversation_id as "conversationId" from message where id = any($1::uuid[])',
-    values: [ids],
+    values: [uuidArray(ids)],
   });
   return new Map(rows.map(({ id, conversationId }) => [id, conversationId]));
 }
@@ -83,7 +98,9 @@ export interface NewMessage {
   readonly fact: OutboxRow<'message.sent'>;
 }
 
-/** Numbers the conversations, and writes the messages and their outbox rows, all under the locks. */
+/**
+ * Numbers the conversations, which are there and locked (an update would leave it to the planner how it finds them), and writes the messages and their outbox rows, all under the locks.
+ */
 export async function insertMessages(client: PoolClient, messages: readonly NewMessage[], now: Date): Promise<void> {
   const conversations = latestOf(messages.map(({ row }) => row));
   // Whoever inserts the same client ids at the same time, in other conversations, then waits instead of deadlocking.
@@ -93,43 +110,44 @@ export async function insertMessages(client: PoolClient, messages: readonly NewM
   await client.query({
     name: 'messages-insert',
     text: `with numbered as (
-             update conversation c
-                set last_seq = n.last_seq, version = n.version, last_message_at = $1,
-                    unread_a = c.unread_a + n.unread_a, unread_b = c.unread_b + n.unread_b
-               from unnest($2::uuid[], $3::int[], $4::int[], $5::int[], $6::int[])
-                    as n (id, last_seq, version, unread_a, unread_b)
-              where c.id = n.id),
+             insert into conversation as c (last_message_at, id, user_a, user_b, last_seq, version, unread_a, unread_b)
+             select $1, n.* from unnest($2::uuid[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::int[]) as n
+             on conflict (id) do update
+               set last_seq = excluded.last_seq, version = excluded.version, last_message_at = excluded.last_message_at,
+                   unread_a = c.unread_a + excluded.unread_a, unread_b = c.unread_b + excluded.unread_b),
            sent as (
              insert into message (created_at, revision, id, conversation_id, seq, version, sender_id, recipient_id,
                                   message_type, sealed, key_id, body_hash, client_message_id, reply_to_id)
              select $1, 0, m.*
-               from unnest($7::uuid[], $8::uuid[], $9::int[], $10::int[], $11::text[], $12::text[], $13::text[],
-                           $14::bytea[], $15::text[], $16::bytea[], $17::text[], $18::uuid[]) as m)
+               from unnest($9::uuid[], $10::uuid[], $11::int[], $12::int[], $13::text[], $14::text[], $15::text[],
+                           $16::bytea[], $17::text[], $18::bytea[], $19::text[], $20::uuid[]) as m)
            insert into outbox (created_at, fact, id, data, except_socket)
            select $1, 'message.sent', o.id, o.data::jsonb, o.except_socket
-             from unnest($19::uuid[], $20::text[], $21::text[]) as o (id, data, except_socket)`,
+             from unnest($21::uuid[], $22::text[], $23::text[]) as o (id, data, except_socket)`,
     values: [
       now,
-      conversations.map(({ id }) => id),
-      conversations.map(({ seq }) => seq),
-      conversations.map(({ version }) => version),
-      conversations.map(({ unreadA }) => unreadA),
-      conversations.map(({ unreadB }) => unreadB),
-      rows.map(({ id }) => id),
-      rows.map(({ conversationId }) => conversationId),
-      rows.map(({ seq }) => seq),
-      rows.map(({ version }) => version),
-      rows.map(({ senderId }) => senderId),
-      rows.map(({ recipientId }) => recipientId),
-      rows.map(({ messageType }) => messageType),
-      rows.map(({ sealed }) => sealed),
-      rows.map(({ keyId }) => keyId),
-      rows.map(({ bodyHash }) => bodyHash),
-      rows.map(({ clientMessageId }) => clientMessageId),
-      rows.map(({ replyToId }) => replyToId),
-      facts.map(({ id }) => id),
-      facts.map(({ data }) => JSON.stringify(data)),
-      facts.map(({ exceptSocket }) => exceptSocket),
+      uuidArray(conversations.map(({ id }) => id)),
+      textArray(conversations.map(({ userA }) => userA)),
+      textArray(conversations.map(({ userB }) => userB)),
+      intArray(conversations.map(({ seq }) => seq)),
+      intArray(conversations.map(({ version }) => version)),
+      intArray(conversations.map(({ unreadA }) => unreadA)),
+      intArray(conversations.map(({ unreadB }) => unreadB)),
+      uuidArray(rows.map(({ id }) => id)),
+      uuidArray(rows.map(({ conversationId }) => conversationId)),
+      intArray(rows.map(({ seq }) => seq)),
+      intArray(rows.map(({ version }) => version)),
+      textArray(rows.map(({ senderId }) => senderId)),
+      textArray(rows.map(({ recipientId }) => recipientId)),
+      textArray(rows.map(({ messageType }) => messageType)),
+      byteaArray(rows.map(({ sealed }) => sealed)),
+      textArray(rows.map(({ keyId }) => keyId)),
+      byteaArray(rows.map(({ bodyHash }) => bodyHash)),
+      textArray(rows.map(({ clientMessageId }) => clientMessageId)),
+      uuidArray(rows.map(({ replyToId }) => replyToId)),
+      uuidArray(facts.map(({ id }) => id)),
+      textArray(facts.map(({ data }) => JSON.stringify(data))),
+      textArray(facts.map(({ exceptSocket }) => exceptSocket)),
     ],
   });
 }
@@ -138,6 +156,8 @@ const orderOf = ({ senderId, clientMessageId }: MessageRow): string => clientKey
 
 interface Latest {
   readonly id: string;
+  readonly userA: string;
+  readonly userB: string;
   seq: number;
   version: number;
   /** How many of the messages wait for each of the two. */
@@ -149,7 +169,8 @@ interface Latest {
 function latestOf(rows: readonly MessageRow[]): Latest[] {
   const byId = new Map<string, Latest>();
   for (const { conversationId: id, seq, version, senderId, recipientId } of rows) {
-    const latest = byId.get(id) ?? { id, seq, version, unreadA: 0, unreadB: 0 };
+    const [userA, userB] = participants(senderId, recipientId);
+    const latest = byId.get(id) ?? { id, userA, userB, seq, version, unreadA: 0, unreadB: 0 };
     byId.set(id, latest);
     Object.assign(latest, { seq, version });
     if (recipientId < senderId) latest.unreadA += 1;
@@ -162,6 +183,6 @@ function distinctPairs(drafts: readonly Draft[]): (readonly [string, string])[] 
   return [...new Map(drafts.map(({ pair }) => [pairKey(pair), pair])).values()];
 }
 
-function columns(pairs: readonly (readonly [string, string])[]): [userA: string[], userB: string[]] {
-  return [pairs.map(([userA]) => userA), pairs.map(([, userB]) => userB)];
+function columns(pairs: readonly (readonly [string, string])[]): [userA: Buffer, userB: Buffer] {
+  return [textArray(pairs.map(([userA]) => userA)), textArray(pairs.map(([, userB]) => userB))];
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { Encoded, type UserRequest } from '@rapport/bus';
 import { invalidPayload, type Message } from '@rapport/contracts';
 import type { Metrics } from '@rapport/service';
@@ -11,7 +12,7 @@ import { toDraft, writeMessages, type Writing, type WrittenMessage } from './wri
 /** Commits a message together with those that come at the same time, then publishes it, then replies with it. */
 export function createSendMessage(
   options: Writing & {
-    hashKey: string;
+    hashKey: KeyObject;
     attachmentHosts: readonly string[];
     outbox: Outbox;
     deliverMessage: DeliverMessage;

@@ -20,7 +20,7 @@ import { createListContacts, createListRelationships } from './list-relationship
 import { createReadHistory } from './read-history.ts';
 import { createReceipts } from './receipts.ts';
 import { startRetention } from './retention.ts';
-import { createSeal } from '@rapport/service/seal';
+import { createHashKey, createSeal } from '@rapport/service/seal';
 import { createSendMessage } from './send-message.ts';
 import { createSyncMessages } from './sync-messages.ts';
 import { createRetellContacts, createTellContacts } from './tell-contacts.ts';
@@ -74,6 +74,7 @@ export async function startMessagingService(context: ProcessContext<'messaging-s
   const receipts = createReceipts({ pipeline, outbox, deliverMarker });
   const changing = { orm, seal, requireContact, outbox, deliverChange };
   const about = { version: packageJson.version, description: packageJson.description };
+  const hashKey = createHashKey(config.BODY_HASH_KEY);
   const open = config.CONTACT_POLICY === 'open';
   const answering = await answerRequests(bus, 'messaging-service', about, {
     user: unavailableWithoutDatabase({
@@ -81,7 +82,7 @@ export async function startMessagingService(context: ProcessContext<'messaging-s
         pipeline,
         open,
         seal,
-        hashKey: config.BODY_HASH_KEY,
+        hashKey,
         attachmentHosts: config.ATTACHMENT_HOSTS,
         outbox,
         deliverMessage,

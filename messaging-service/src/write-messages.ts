@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { AppError, type FactData, type Message, type MessageSendInput } from '@rapport/contracts';
 import { inPipelinedTransaction, type OutboxRow, type Pipeline } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
@@ -33,7 +34,7 @@ export interface Writing {
 
 /** @param hashKey a repeat is known by the keyed hash of its body, from which a short text cannot be guessed */
 export function toDraft(
-  hashKey: string,
+  hashKey: KeyObject,
   { senderId, input, socketId }: { senderId: string; input: MessageSendInput; socketId: string | undefined },
 ): Draft {
   const { recipientId, messageType, content, replyToId, attachment } = input;

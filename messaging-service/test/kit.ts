@@ -8,11 +8,11 @@ import { atEnd, newDatabase, newKey, poolOf, recordedLog } from '../../libs/serv
 import { database } from '../src/database.ts';
 import type { Draft } from '../src/decide-messages.ts';
 import type { Outcome } from '../src/send-queue.ts';
-import { createSeal, type Seal } from '@rapport/service/seal';
+import { createHashKey, createSeal, type Seal } from '@rapport/service/seal';
 import { toDraft, writeMessages, type WrittenMessage } from '../src/write-messages.ts';
 
 export const seal = createSeal([newKey('test')]);
-const hashKey = newKey('hash').key;
+const hashKey = createHashKey(newKey('hash').key);
 
 /** The messaging service's own database, empty and migrated. */
 export async function messagingDatabase(postgres: Postgres): Promise<{ url: string; pool: Pool }> {

@@ -32,8 +32,9 @@ import { joinReplies } from './batch.ts';
 import type { Bus } from './connect.ts';
 import { textOf, type Encoded } from './encoded.ts';
 import { answeringInboxesOnly } from './inboxes-only.ts';
+import { headerBlock, headerLine } from './header-block.ts';
 import { fieldOf, parseBody } from './request-body.ts';
-import { tracedHeaders, traceId, withTraceOf } from './trace.ts';
+import { traceId, traceLines, withTraceOf } from './trace.ts';
 
 export interface UserRequest<N extends UserRequestName> {
   readonly actor: Actor;
@@ -247,10 +248,9 @@ async function answer(bus: Bus, endpoint: Endpoint, message: ServiceMsg, inFligh
         throw new AppError('UNAVAILABLE', 'the service is full', { retryAfterMs: RETRY_AFTER_MS });
       }
       const { text, lengths } = await endpoint.handle(message);
-      const headers = tracedHeaders();
-      if (lengths !== undefined) headers.set(HEADERS.lengths, lengths);
+      const lines = lengths === undefined ? '' : headerLine(HEADERS.lengths, lengths);
       // Inside the try: NATS refuses a reply above `max_payload` by throwing.
-      message.respond(text, { headers });
+      message.respond(text, { headers: headerBlock(traceLines() + lines) });
       return 'OK' as const;
     } catch (error) {
       const { code: shown, body, headers } = failure(bus, message.subject, error);
@@ -279,10 +279,9 @@ function toShown(bus: Bus, subject: string, error: unknown): AppError {
 
 function failure(bus: Bus, subject: string, error: unknown): { code: ErrorCode; body: string; headers: MsgHdrs } {
   const shown = toShown(bus, subject, error);
-  const headers = tracedHeaders();
-  headers.set(HEADERS.errorCode, shown.code);
-  headers.set(HEADERS.errorNumber, String(ERROR_CODES[shown.code]));
-  return { code: shown.code, body: failureText(shown), headers };
+  const number = String(ERROR_CODES[shown.code]);
+  const lines = [traceLines(), headerLine(HEADERS.errorCode, shown.code), headerLine(HEADERS.errorNumber, number)];
+  return { code: shown.code, body: failureText(shown), headers: headerBlock(lines.join('')) };
 }
 
 /** The library stops a whole service when one of its subscriptions ends; without it the process is of no use. */

@@ -1,6 +1,7 @@
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { buildSubject, facts, isId, type FactData, type FactName } from '@rapport/contracts';
-import { tracedHeaders } from './trace.ts';
+import { headerLine } from './header-block.ts';
+import { traceLines } from './trace.ts';
 
 /** A fact as a consumer gets it. */
 export interface Fact<N extends FactName> {
@@ -12,15 +13,16 @@ export interface Fact<N extends FactName> {
 }
 
 /** CloudEvents 1.0, binary content mode: the attributes are headers, the body is the data alone. */
-export function cloudEventHeaders(fact: FactName, id: string, time: Date): MsgHdrs {
-  const headers = tracedHeaders();
-  headers.set('ce-specversion', '1.0');
-  headers.set('ce-id', id);
-  headers.set('ce-source', `/${facts[fact].publishedBy}`);
-  headers.set('ce-type', buildSubject({ family: 'fact', name: fact }));
-  headers.set('ce-time', time.toISOString());
-  headers.set('content-type', 'application/json');
-  return headers;
+export function cloudEventLines(fact: FactName, id: string, time: Date): string {
+  return [
+    traceLines(),
+    headerLine('ce-specversion', '1.0'),
+    headerLine('ce-id', id),
+    headerLine('ce-source', `/${facts[fact].publishedBy}`),
+    headerLine('ce-type', buildSubject({ family: 'fact', name: fact })),
+    headerLine('ce-time', time.toISOString()),
+    headerLine('content-type', 'application/json'),
+  ].join('');
 }
 
 /**

@@ -11,7 +11,8 @@ import {
 } from '@rapport/contracts';
 import type { Bus } from './connect.ts';
 import { Encoded } from './encoded.ts';
-import { tracedHeaders } from './trace.ts';
+import { headerBlock, headerLine } from './header-block.ts';
+import { traceLines } from './trace.ts';
 
 /** Sends an event to every socket of the recipient, on whichever gateways they are. Fire and forget. */
 export function deliver<N extends DeliveryName>(
@@ -21,12 +22,16 @@ export function deliver<N extends DeliveryName>(
   payload: DeliveryPayload<N> | Encoded<DeliveryPayload<N>>,
   options: { except?: string | undefined } = {},
 ): void {
-  const headers = tracedHeaders();
-  if (options.except) headers.set(HEADERS.except, options.except);
   const order = orderOf(payload instanceof Encoded ? payload.value : payload);
-  if (order) headers.set(HEADERS.order, order);
+  const lines = [
+    traceLines(),
+    options.except ? headerLine(HEADERS.except, options.except) : '',
+    order === undefined ? '' : headerLine(HEADERS.order, order),
+  ].join('');
   const subject = buildSubject({ family: 'delivery', to, name: event });
-  bus.connection.publish(subject, payload instanceof Encoded ? payload.bytes : JSON.stringify(payload), { headers });
+  bus.connection.publish(subject, payload instanceof Encoded ? payload.bytes : JSON.stringify(payload), {
+    headers: headerBlock(lines),
+  });
 }
 
 /** What says from which version of a conversation to which it leads says so in a header: nobody parses it for that. */

@@ -1,7 +1,10 @@
-import { jetstream } from '@nats-io/jetstream';
 import { buildSubject, FACTS_STREAM, type FactData, type FactName } from '@rapport/contracts';
-import { cloudEventHeaders } from './cloud-event.ts';
+import { cloudEventLines } from './cloud-event.ts';
 import type { Bus } from './connect.ts';
+import { headerBlock, headerLine } from './header-block.ts';
+import { publisherOf } from './publisher.ts';
+
+const EXPECTED_STREAM = headerLine('Nats-Expected-Stream', FACTS_STREAM);
 
 /**
  * Publishes a fact to the stream. The id makes a repeat harmless: the stream drops one that comes
@@ -15,11 +18,7 @@ export async function publish<N extends FactName>(
   fact: N,
   event: { id: string; time: Date; data: FactData<N> },
 ): Promise<void> {
-  const headers = cloudEventHeaders(fact, event.id, event.time);
-  await jetstream(bus.connection).publish(buildSubject({ family: 'fact', name: fact }), JSON.stringify(event.data), {
-    msgID: event.id,
-    expect: { streamName: FACTS_STREAM },
-    timeout: bus.requestTimeoutMs,
-    headers,
-  });
+  const lines = [cloudEventLines(fact, event.id, event.time), headerLine('Nats-Msg-Id', event.id), EXPECTED_STREAM];
+  const subject = buildSubject({ family: 'fact', name: fact });
+  await publisherOf(bus).publish(subject, JSON.stringify(event.data), headerBlock(lines.join('')));
 }

@@ -1,4 +1,4 @@
-import { RequestError, TimeoutError, type Msg, type MsgHdrs } from '@nats-io/nats-core';
+import { RequestError, TimeoutError, type Msg } from '@nats-io/nats-core';
 import {
   AppError,
   batchOf,
@@ -22,7 +22,8 @@ import {
 } from '@rapport/contracts';
 import { codeOfReply, partReplies } from './batch.ts';
 import type { Bus } from './connect.ts';
-import { tracedHeaders } from './trace.ts';
+import { headerBlock, headerLine } from './header-block.ts';
+import { traceLines } from './trace.ts';
 
 /** After `UNAVAILABLE`, when a caller may try again: about the time that a restarted service needs. */
 const RETRY_AFTER_MS = 1_000;
@@ -45,9 +46,8 @@ export function requestForUser<N extends UserRequestName>(
   body: { actor: Actor; input: UserInput<N> },
   options: { socketId?: string } = {},
 ): Promise<Reply<UserOutput<N>>> {
-  const headers = tracedHeaders();
-  if (options.socketId) headers.set(HEADERS.socket, options.socketId);
-  return request(bus, buildSubject({ family: 'request', caller: 'user', name: event }), body, headers);
+  const lines = options.socketId ? headerLine(HEADERS.socket, options.socketId) : '';
+  return request(bus, buildSubject({ family: 'request', caller: 'user', name: event }), body, lines);
 }
 
 /**
@@ -65,7 +65,7 @@ export async function requestBatchForUsers<N extends UserRequestName>(
     bus.observer.requestEnded(subject, code, (performance.now() - started) / 1_000);
   try {
     const batchSubject = buildSubject({ family: 'request', caller: 'user', name: batchOf(event) });
-    const { code, message } = await ask(bus, batchSubject, `[${bodies.join(',')}]`, tracedHeaders());
+    const { code, message } = await ask(bus, batchSubject, `[${bodies.join(',')}]`, '');
     const replies =
       code === 'OK'
         ? partReplies(message, bodies.length).map(text => toReply<UserOutput<N>>(codeOfReply(text), text))
@@ -89,7 +89,7 @@ export function requestAsService<N extends ServiceRequestName>(
   name: N,
   body: { actor: ServiceActor; input: ServiceInput<N> },
 ): Promise<Reply<ServiceOutput<N>>> {
-  return request(bus, buildSubject({ family: 'request', caller: 'service', name }), body, tracedHeaders());
+  return request(bus, buildSubject({ family: 'request', caller: 'service', name }), body, '');
 }
 
 /**
@@ -104,17 +104,17 @@ export function requestAsGateway<N extends GatewayCallName>(
   options: { timeoutMs?: number } = {},
 ): Promise<Reply<GatewayCallOutput<N>>> {
   const subject = buildSubject({ family: 'request', caller: 'gateway', name });
-  return request(bus, subject, body, tracedHeaders(), options.timeoutMs);
+  return request(bus, subject, body, '', options.timeoutMs);
 }
 
 async function request<Data>(
   bus: Bus,
   subject: string,
   body: object,
-  headers: MsgHdrs,
+  lines: string,
   timeoutMs?: number,
 ): Promise<Reply<Data>> {
-  const { code, message } = await ask(bus, subject, JSON.stringify(body), headers, timeoutMs);
+  const { code, message } = await ask(bus, subject, JSON.stringify(body), lines, timeoutMs);
   return toReply(code, message.string());
 }
 
@@ -127,9 +127,10 @@ async function ask(
   bus: Bus,
   subject: string,
   text: string,
-  headers: MsgHdrs,
+  lines: string,
   timeoutMs = bus.requestTimeoutMs,
 ): Promise<{ code: ErrorCode | 'OK'; message: Msg }> {
+  const headers = headerBlock(traceLines() + lines);
   const started = performance.now();
   let code: ErrorCode | 'OK' = 'INTERNAL';
   try {

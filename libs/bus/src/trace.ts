@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { context, isSpanContextValid, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
-import { headers, type MsgHdrs } from '@nats-io/nats-core';
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { headerLine } from './header-block.ts';
+import { randomHex } from './random-hex.ts';
 
 const tracer = trace.getTracer('rapport');
 
@@ -14,8 +15,8 @@ export function withSpan<T>(name: string, work: () => T): T {
   const active = known
     ? trace.setSpan(context.active(), span)
     : trace.setSpanContext(context.active(), {
-        traceId: randomBytes(16).toString('hex'),
-        spanId: randomBytes(8).toString('hex'),
+        traceId: randomHex(16),
+        spanId: randomHex(8),
         traceFlags: 0,
       });
   const end = () => span.end();
@@ -30,11 +31,11 @@ export function traceId(): string | undefined {
   return trace.getSpanContext(context.active())?.traceId;
 }
 
-/** New headers that carry the active trace. */
-export function tracedHeaders(): MsgHdrs {
-  const carrier = headers();
-  propagation.inject(context.active(), carrier, { set: (target, key, value) => target.set(key, value) });
-  return carrier;
+/** The active trace as lines of a header block. */
+export function traceLines(): string {
+  const lines: string[] = [];
+  propagation.inject(context.active(), lines, { set: (target, key, value) => target.push(headerLine(key, value)) });
+  return lines.join('');
 }
 
 /** Runs `work` in a span below the trace that the headers carry. */

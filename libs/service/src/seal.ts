@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  randomFillSync,
+  timingSafeEqual,
+  type KeyObject,
+} from 'node:crypto';
 
 export interface ContentKey {
   readonly id: string;
@@ -33,8 +41,8 @@ const TAG_BYTES = 16;
 export function createSeal(keys: readonly ContentKey[]): Seal {
   const [current] = keys;
   if (!current) throw new Error('at least one content key is needed');
-  const byId = new Map(keys.map(({ id, key }) => [id, Buffer.from(key, 'base64')]));
-  const keyOf = (id: string): Buffer => {
+  const byId = new Map(keys.map(({ id, key }) => [id, createSecretKey(key, 'base64')]));
+  const keyOf = (id: string): KeyObject => {
     const key = byId.get(id);
     if (!key) throw new Error(`the content key ${id} is not configured`);
     return key;
@@ -42,7 +50,7 @@ export function createSeal(keys: readonly ContentKey[]): Seal {
   return {
     currentKeyId: current.id,
     close(value, identity) {
-      const nonce = randomBytes(NONCE_BYTES);
+      const nonce = newNonce();
       const cipher = createCipheriv(ALGORITHM, keyOf(current.id), nonce, { authTagLength: TAG_BYTES });
       cipher.setAAD(Buffer.from(identity));
       const ciphertext = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
@@ -59,9 +67,29 @@ export function createSeal(keys: readonly ContentKey[]): Seal {
   };
 }
 
+const NONCES = 256;
+const nonces = Buffer.alloc(NONCES * NONCE_BYTES);
+let usedNonces = NONCES;
+
+/** Drawn in advance: one at a time they cost as much as the encryption. To be used up before the next one is asked for. */
+function newNonce(): Uint8Array {
+  if (usedNonces === NONCES) {
+    randomFillSync(nonces);
+    usedNonces = 0;
+  }
+  usedNonces += 1;
+  return nonces.subarray((usedNonces - 1) * NONCE_BYTES, usedNonces * NONCE_BYTES);
+}
+
+/** A key for `keyedHash`, made once: where there are many hashes, to read the base64 each time costs more than they do. */
+export function createHashKey(key: string): KeyObject {
+  return createSecretKey(key, 'base64');
+}
+
 /** A keyed hash: without the key, a short text cannot be found by trying. */
-export function keyedHash(key: string, parts: readonly unknown[]): Buffer {
-  return createHmac('sha256', Buffer.from(key, 'base64')).update(JSON.stringify(parts)).digest();
+export function keyedHash(key: KeyObject | string, parts: readonly unknown[]): Buffer {
+  const secret = typeof key === 'string' ? createHashKey(key) : key;
+  return createHmac('sha256', secret).update(JSON.stringify(parts)).digest();
 }
 
 export function sameHash(one: Uint8Array, other: Uint8Array): boolean {

@@ -1,3 +1,4 @@
+export { byteaArray, intArray, textArray, uuidArray } from './binary-arrays.ts';
 export { runMigrate, runReplay } from './commands.ts';
 export {
   asDates,

@@ -95,12 +95,15 @@ export async function startOutbox<N extends FactName>(options: OutboxOptions<N>)
 }
 
 async function markPublished(pool: Pool | PoolClient, rows: readonly OutboxRow[]): Promise<void> {
+  const sorted = rows.toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime());
+  const times = sorted.map(row => row.createdAt);
   await pool.query({
     name: 'outbox-mark',
     text: `update outbox o set published_at = now()
              from unnest($1::timestamptz[], $2::uuid[]) as k (created_at, id)
-            where o.created_at = k.created_at and o.id = k.id`,
-    values: [rows.map(row => row.createdAt), rows.map(row => row.id)],
+            where o.created_at = k.created_at and o.id = k.id and o.created_at between $3 and $4`,
+    // The range says which partitions, and which part of the index, they are in.
+    values: [times, sorted.map(row => row.id), times[0], times.at(-1)],
   });
 }
 

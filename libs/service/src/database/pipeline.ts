@@ -9,9 +9,13 @@ export interface Pipeline {
 }
 
 /**
- * Connects for a hot path, beside the ORM. Statements are prepared, and planned once: plans made anew for each batch
- * would cost more than they save, and might read a whole table where that is short.
+ * Statements are prepared, and planned once: plans made anew for each batch would cost more than they save. A plan may be
+ * made while a table is empty and be used when it is not, so it must be the one that is right for a large one: look
+ * every row up by its index.
  */
+const PLAN_ONCE = 'set plan_cache_mode = force_generic_plan; set enable_seqscan = off';
+
+/** Connects for a hot path, beside the ORM: every statement must find its rows by an index. */
 export function connectPipeline({ url, size, log }: { url: string; size: number; log: Logger }): Pipeline {
   // The types of pg know nothing of `pipeline` yet.
   const options: PoolConfig & { pipeline: true } = {
@@ -24,7 +28,7 @@ export function connectPipeline({ url, size, log }: { url: string; size: number;
   const pool = new Pool(options);
   pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'));
   pool.on('connect', client => {
-    client.query('set plan_cache_mode = force_generic_plan').catch((error: unknown) => {
+    client.query(PLAN_ONCE).catch((error: unknown) => {
       log.warn({ err: error }, 'a database connection could not be set up');
     });
   });
