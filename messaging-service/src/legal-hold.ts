@@ -14,7 +14,7 @@ export const LegalHoldEntity = defineEntity({
   ],
   properties: {
     id: p.uuid().primary(),
-    conversationId: p.uuid(),
+    conversationId: p.uuid().index('legal_hold_conversation'),
     /** What the back office calls the case. */
     reference: p.text().nullable(),
     placedAt: p.datetime(3),

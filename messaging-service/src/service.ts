@@ -25,6 +25,7 @@ import { createSendMessage } from './send-message.ts';
 import { createSyncMessages } from './sync-messages.ts';
 import { createRetellContacts, createTellContacts } from './tell-contacts.ts';
 import { createTellTyping } from './tell-typing.ts';
+import { createUnreadCounts } from './unread-counts.ts';
 
 /** Connections of the hot path: one for each batch of messages that is written at the same time, one for markers. */
 const WRITERS = 5;
@@ -105,6 +106,7 @@ export async function startMessagingService(context: ProcessContext<'messaging-s
       'relationship.end': createEndRelationship({ orm, outbox, tellContacts }),
       'relationship.list': createListRelationships({ orm }),
     }),
+    gateway: unavailableWithoutDatabase({ 'message.unread-counts': createUnreadCounts({ pool }) }),
   });
   onStop('answers', () => answering.stop());
 }

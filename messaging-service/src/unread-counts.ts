@@ -1,3 +1,5 @@
+import type { GatewayCall } from '@rapport/bus';
+import type { GatewayCallOutput } from '@rapport/contracts';
 import type { Pool } from 'pg';
 
 /** What each of the users has left to read, in all of their conversations together. */
@@ -11,4 +13,14 @@ export async function countUnread(pool: Pool, userIds: readonly string[]): Promi
     values: [userIds],
   });
   return new Map(result.rows.map(({ userId, unread }) => [userId, unread]));
+}
+
+/** Answers `message.unread-counts`: what a client is told right after it has connected. */
+export function createUnreadCounts({ pool }: { pool: Pool }) {
+  return async ({
+    input,
+  }: GatewayCall<'message.unread-counts'>): Promise<GatewayCallOutput<'message.unread-counts'>> => {
+    const counts = await countUnread(pool, [...new Set(input.userIds)]);
+    return { unreadMessages: input.userIds.map(userId => counts.get(userId) ?? 0) };
+  };
 }

@@ -1,7 +1,7 @@
 import type { MessageSendInput } from '@rapport/contracts';
 import type { Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
-import { migrate } from '../../libs/service/src/database/connection.ts';
+import { connectDatabase, migrate, type Database } from '../../libs/service/src/database/connection.ts';
 import { makeOutboxPartitions } from '../../libs/service/src/database/outbox-partitions.ts';
 import { connectPipeline, type Pipeline } from '../../libs/service/src/database/pipeline.ts';
 import { atEnd, newDatabase, newKey, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
@@ -21,6 +21,13 @@ export async function messagingDatabase(postgres: Postgres): Promise<{ url: stri
   const pool = poolOf(url);
   await makeOutboxPartitions(pool, new Date());
   return { url, pool };
+}
+
+/** The ORM of one replica. */
+export async function ormOf(url: string): Promise<Database['orm']> {
+  const { orm } = await connectDatabase({ url, poolSize: 8, definition: database });
+  atEnd(() => orm.close(true));
+  return orm;
 }
 
 const pipelines = new WeakMap<Pool, Pipeline>();

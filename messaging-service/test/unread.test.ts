@@ -1,14 +1,13 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import { connectDatabase, type Database } from '../../libs/service/src/database/connection.ts';
-import { atEnd, poolOf, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
-import { database } from '../src/database.ts';
+import type { Database } from '../../libs/service/src/database/connection.ts';
+import { poolOf, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
 import { expireMessages } from '../src/expire-messages.ts';
 import { countUnread } from '../src/unread-counts.ts';
 import { writeDeletion, writeEdit } from '../src/write-change.ts';
 import { writeMarkers } from '../src/write-markers.ts';
-import { messagingDatabase, pipelineOf, seal, storedSeqs, upTo, write } from './kit.ts';
+import { messagingDatabase, ormOf, pipelineOf, seal, storedSeqs, upTo, write } from './kit.ts';
 
 let pool: Pool;
 let replicas: Pool[];
@@ -18,8 +17,7 @@ beforeAll(async () => {
   let url: string;
   ({ pool, url } = await messagingDatabase(await runningPostgres()));
   replicas = [0, 1, 2].map(() => poolOf(url, 4));
-  ({ orm } = await connectDatabase({ url, poolSize: 8, definition: database }));
-  atEnd(() => orm.close(true));
+  orm = await ormOf(url);
 }, START_TIMEOUT_MS);
 
 /** The conversation's row, beside what its messages say. */

@@ -5,7 +5,7 @@ import {
   appointmentRequests,
   appointmentServiceRequests,
 } from './appointments.ts';
-import { conversationRequests, conversationServiceRequests } from './conversations.ts';
+import { conversationGatewayCalls, conversationRequests, conversationServiceRequests } from './conversations.ts';
 import { gatewayRequests } from './gateway.ts';
 import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
 import { receiptDeliveries, receiptFacts, receiptRequests } from './receipts.ts';
@@ -59,7 +59,10 @@ export const serviceRequests = {
 } as const satisfies Record<string, ServiceRequestRow>;
 
 /** Gateway, of its own accord → service. */
-export const gatewayCalls = { ...presenceGatewayCalls } as const satisfies Record<string, GatewayCallRow>;
+export const gatewayCalls = { ...conversationGatewayCalls, ...presenceGatewayCalls } as const satisfies Record<
+  string,
+  GatewayCallRow
+>;
 
 /** Service → client, through a gateway. */
 export const deliveries = {
