@@ -10,6 +10,7 @@ import {
 } from '@rapport/service/database';
 import packageJson from '../package.json' with { type: 'json' };
 import { createGetAvailability, createSetAvailability } from './availability.ts';
+import { createCalendarFeed, createReadFeed, createRevokeFeed } from './calendar-feeds.ts';
 import { createBookAppointment } from './book-appointment.ts';
 import { serviceCaller as forService, userCaller as forUser, ownTherapistId } from './caller.ts';
 import { createChangeAppointment } from './change-appointment.ts';
@@ -93,6 +94,9 @@ export async function startAppointmentService(context: ProcessContext<'appointme
   const setAvailability = createSetAvailability({ orm, now });
   const getReminders = createGetReminders({ pool, defaultOffsets, now });
   const setReminders = createSetReminders({ pool, defaultOffsets, now });
+  const createFeed = createCalendarFeed({ orm, now, publicUrl: config.PUBLIC_URL });
+  const revokeFeed = createRevokeFeed({ orm });
+  const readFeed = createReadFeed({ orm, now });
   const showHistory = createShowHistory({ orm });
 
   const about = { version: packageJson.version, description: packageJson.description };
@@ -108,6 +112,8 @@ export async function startAppointmentService(context: ProcessContext<'appointme
       'appointment:slots': ({ actor, input }) => slots(forUser(actor), input),
       'availability:get': ({ actor, input }) => getAvailability(forUser(actor), input),
       'availability:set': ({ actor, input }) => setAvailability(ownTherapistId(actor), input),
+      'calendar:create': ({ actor }) => createFeed(actor),
+      'calendar:revoke': ({ actor }) => revokeFeed(actor),
       'reminder:get': ({ actor }) => getReminders(actor.userId),
       'reminder:set': ({ actor, input }) => setReminders({ userId: actor.userId, ...input }),
     }),
@@ -125,6 +131,9 @@ export async function startAppointmentService(context: ProcessContext<'appointme
       'availability.set': ({ input }) => setAvailability(input.therapistId, input),
       'reminder.get': ({ input }) => getReminders(input.userId),
       'reminder.set': ({ input }) => setReminders(input),
+    }),
+    gateway: unavailableWithoutDatabase({
+      'calendar.read': ({ input }) => readFeed(input),
     }),
   });
   onStop('answers', () => answering.stop());

@@ -30,7 +30,7 @@ export async function appointmentDatabase(postgres: Postgres): Promise<{ url: st
 /** Nothing is in it any more. */
 export async function emptyDatabase(pool: Pool): Promise<void> {
   await pool.query(`truncate appointment, appointment_change, booking_key, reminder, reminder_preference, availability,
-                    series, therapist, care_relationship, outbox`);
+                    series, therapist, care_relationship, calendar_feed, outbox`);
 }
 
 export const client = (userId: string): Caller => user({ userId, role: 'client' });

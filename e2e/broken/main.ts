@@ -3,7 +3,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv, env, execPath, exit, stdout } from 'node:process';
 import { copyRepository } from './copy-repository.ts';
-import { BROKEN_PRODUCTS, type BrokenProduct } from './products.ts';
+import type { BrokenProduct } from './broken-product.ts';
+import { BROKEN_PRODUCTS } from './products.ts';
 
 // npm run check:tests [name…]: breaks a copy of the product in one way after the other, runs the test that has to see
 // it, and expects that it fails for that reason.

@@ -7,6 +7,7 @@ import express from 'express';
 import helmet from 'helmet';
 import { createAuthenticate } from './authenticate.ts';
 import { createKeys } from './keys.ts';
+import { servePublicPages } from './public-pages.ts';
 import { startRevocations } from './revocations.ts';
 import { startSockets } from './sockets.ts';
 
@@ -14,7 +15,7 @@ const CONNECTIONS_CHECK_MS = 1_000;
 
 /** Starts the edge: an HTTP server with `/healthz` and `/readyz`, and Socket.IO on the same port. */
 export async function startGateway(context: ProcessContext<'gateway'>): Promise<void> {
-  const { config, log, health } = context;
+  const { bus, config, log, health } = context;
   const app = express();
   app.disable('x-powered-by');
   app.use(helmet());
@@ -29,6 +30,7 @@ export async function startGateway(context: ProcessContext<'gateway'>): Promise<
   const expected = { issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE };
   const authenticate = createAuthenticate(createKeys(config), expected);
   const actor = { gateway: randomUUID() };
+  servePublicPages(app, { bus, log, actor });
   startSockets(server, { authenticate, revocations: await startRevocations(context, actor), actor }, context);
 
   await listenOn(server, { host: config.HOST, port: config.PORT });

@@ -3,8 +3,9 @@ import { healthData } from './health-data.ts';
 import { Id, Timestamp } from './ids.ts';
 import { ROLES } from './identity.ts';
 import { NoInput } from './inputs.ts';
+import { PublicPage } from './public-page.ts';
 import { Recurrence } from './recurrence.ts';
-import type { DeliveryRow, FactRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
+import type { DeliveryRow, FactRow, GatewayCallRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
 import { TimeZone } from './time-zone.ts';
 import { Text } from './text.ts';
 
@@ -213,6 +214,18 @@ export const appointmentRequests = {
     output: Availability,
     ...ByTherapist,
   },
+  'calendar:create': {
+    summary: "Makes the secret address of the caller's calendar feed; one made before stops to work.",
+    input: NoInput,
+    output: z.object({ url: healthData(z.string()) }),
+    ...ByUser,
+  },
+  'calendar:revoke': {
+    summary: 'The address of the calendar feed stops to work.',
+    input: NoInput,
+    output: z.object({}),
+    ...ByUser,
+  },
   'reminder:get': {
     summary: 'How long before an appointment the caller is reminded.',
     input: NoInput,
@@ -317,6 +330,18 @@ export const appointmentServiceRequests = {
     ...ByService,
   },
 } as const satisfies Record<string, ServiceRequestRow>;
+
+export const appointmentGatewayCalls = {
+  'calendar.read': {
+    summary: 'The calendar behind a secret address.',
+    input: z.object({
+      secret: healthData(z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be the secret of a calendar')),
+      ifNoneMatch: z.string().max(1_000).optional(),
+    }),
+    output: PublicPage,
+    answeredBy: 'appointment-service',
+  },
+} as const satisfies Record<string, GatewayCallRow>;
 
 const PartOfSeries = z.object({ position: z.int().positive(), count: z.int().positive() }).optional().meta({
   description:

@@ -336,8 +336,9 @@ export const configRows = {
   PUBLIC_URL: {
     schema: url('https?', 'https://app.example.org'),
     optional: true,
-    readBy: ['notification-service'],
-    summary: 'Where the gateways can be reached from outside, for links in e-mails; needed with SMTP_URL.',
+    readBy: ['notification-service', 'appointment-service'],
+    summary:
+      'Where the gateways can be reached from outside, for the addresses of calendars and links in e-mails; needed with SMTP_URL.',
   },
   VAPID_PUBLIC_KEY: {
     schema: z.string().regex(/^[A-Za-z0-9_-]{87}$/, 'must be a VAPID public key: 65 bytes in base64url'),

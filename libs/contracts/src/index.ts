@@ -39,6 +39,8 @@ export {
   type Status,
 } from './presence.ts';
 export type { Profile } from './profiles.ts';
+export type { PublicPage } from './public-page.ts';
+export { publicPages, type PageCallName } from './public-pages.ts';
 export type { Relationship } from './relationships.ts';
 export { busRights, type Rights } from './rights.ts';
 export type { GatewayCallRow, ServiceRequestRow, UserRequestRow } from './rows.ts';

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import {
   appointmentDeliveries,
   appointmentFacts,
+  appointmentGatewayCalls,
   appointmentRequests,
   appointmentServiceRequests,
 } from './appointments.ts';
@@ -59,10 +60,11 @@ export const serviceRequests = {
 } as const satisfies Record<string, ServiceRequestRow>;
 
 /** Gateway, of its own accord → service. */
-export const gatewayCalls = { ...conversationGatewayCalls, ...presenceGatewayCalls } as const satisfies Record<
-  string,
-  GatewayCallRow
->;
+export const gatewayCalls = {
+  ...conversationGatewayCalls,
+  ...presenceGatewayCalls,
+  ...appointmentGatewayCalls,
+} as const satisfies Record<string, GatewayCallRow>;
 
 /** Service → client, through a gateway. */
 export const deliveries = {

@@ -57,6 +57,10 @@ async function startLayers(options: StackOptions, layers: Supervised[][]): Promi
   const host = env['HOST'] || LOOPBACK;
   const replicas = await planReplicas(options.processes ?? {}, { port: options.ports?.gateway ?? 0, host });
 
+  const gatewayUrls = replicas
+    .filter(({ port }) => port !== undefined)
+    .map(({ port }) => `http://${reachable(host)}:${port}`);
+
   const servers: Supervised[] = [];
   layers.push(servers);
   const { bus, postgres, databases } = await startServers(options, secrets, output, servers);
@@ -73,6 +77,7 @@ async function startLayers(options: StackOptions, layers: Supervised[][]): Promi
       outer: env,
       defaults: {
         HOST: host,
+        PUBLIC_URL: gatewayUrls[0] ?? '',
         CONTACT_POLICY: 'open',
         CONTENT_KEYS: secrets.contentKeys,
         BODY_HASH_KEY: secrets.bodyHashKey,
@@ -99,7 +104,7 @@ async function startLayers(options: StackOptions, layers: Supervised[][]): Promi
 
   const stack = {
     dataDir,
-    gateways: replicas.filter(({ port }) => port !== undefined).map(({ port }) => `http://${reachable(host)}:${port}`),
+    gateways: gatewayUrls,
     nats: Object.fromEntries(BUS_USERS.map(user => [user, bus[user].url])) as Record<BusUser, string>,
     postgres,
     databases,

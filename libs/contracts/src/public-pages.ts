@@ -1,0 +1,19 @@
+import type { PublicPage } from './public-page.ts';
+import type { gatewayCalls, GatewayCallName } from './table.ts';
+
+/** The requests that are answered with a page. */
+export type PageCallName = {
+  [N in GatewayCallName]: (typeof gatewayCalls)[N]['output'] extends typeof PublicPage ? N : never;
+}[GatewayCallName];
+
+/** What a gateway serves over HTTP to whoever has the address, which holds a secret. */
+export interface PublicPageRow {
+  readonly method: 'get' | 'post';
+  /** In the form of Express; its parameters are fields of the request's input. */
+  readonly path: string;
+  readonly call: PageCallName;
+}
+
+export const publicPages: readonly PublicPageRow[] = [
+  { method: 'get', path: '/calendar/:secret.ics', call: 'calendar.read' },
+];
