@@ -4,13 +4,14 @@ import {
   AppError,
   ERROR_CODES,
   gatewayCalls,
+  MAX_FORM_BYTES,
   publicPages,
   type GatewayActor,
   type PageCallName,
   type PublicPage,
 } from '@rapport/contracts';
 import type { ProcessContext } from '@rapport/service';
-import type { Express, Request, Response } from 'express';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { createRateLimit } from './rate-limits.ts';
 
 // Pages for whoever has their address, such as a calendar program: the gateway turns each request into one to the
@@ -34,7 +35,8 @@ interface PageOptions {
 export function servePublicPages(app: Express, { bus, log, actor }: PageOptions): void {
   const limit = createLimit();
   for (const { method, path, call } of publicPages) {
-    app[method](path, async (request, response) => {
+    const readForm = method === 'post' ? [express.text({ type: () => true, limit: MAX_FORM_BYTES })] : [];
+    app[method](path, ...readForm, async (request, response) => {
       response.set({ 'Cache-Control': 'no-store', Vary: 'Accept-Encoding', 'X-Robots-Tag': 'noindex' });
       try {
         limit(request.path);
@@ -44,10 +46,18 @@ export function servePublicPages(app: Express, { bus, log, actor }: PageOptions)
       }
     });
   }
+  // What cannot be read: a form that is too large, an address that is badly encoded. Express would print it.
+  app.use((_error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    response.status(400).type('text/plain').send('This request is not understood.\n');
+  });
 }
 
 async function ask(bus: Bus, actor: GatewayActor, call: PageCallName, request: Request): Promise<PublicPage> {
-  const input = gatewayCalls[call].input.safeParse({ ...request.params, ifNoneMatch: request.get('If-None-Match') });
+  const input = gatewayCalls[call].input.safeParse({
+    ...request.params,
+    ifNoneMatch: request.get('If-None-Match'),
+    form: typeof request.body === 'string' ? request.body : '',
+  });
   // An address that cannot be one looks like one that is not there.
   if (!input.success) return { status: 404 };
   const ack = (await requestAsGateway(bus, call, { actor, input: input.data })).read();

@@ -3,7 +3,11 @@ import type { Channel, Preferences, PreferencesChange } from '@rapport/contracts
 /** What holds for a user who has chosen nothing: the one place. */
 export const DEFAULT_PREFERENCES: Preferences = {
   channels: { inApp: true, webPush: true, email: true },
-  types: {},
+  // What both were there for needs no more than a line in the app.
+  types: {
+    APPOINTMENT_COMPLETED: { webPush: false, email: false },
+    APPOINTMENT_MISSED: { webPush: false, email: false },
+  },
   quietHours: null,
 };
 

@@ -44,7 +44,7 @@ export function createCreateNotification(options: CreateOptions) {
   return async (creation: Creation): Promise<Notification> => {
     const created = await lanes.add(creation);
     if (created instanceof AppError) throw created;
-    return options.show(created.row, created.recipient.locale);
+    return options.show(created.row, created.recipient.reader);
   };
 }
 
@@ -131,7 +131,7 @@ async function findByKeys(client: PoolClient, batch: readonly Creation[]): Promi
   if (keyed.length === 0) return new Map();
   const { rows } = await client.query<NotificationRow>({
     name: 'notification-by-key',
-    text: `select ${NOTIFICATION_COLUMNS} from notification
+    text: `select ${NOTIFICATION_COLUMNS} from notification n
             where (source, idempotency_key) in (select * from unnest($1::text[], $2::text[]))`,
     types: asDates,
     values: [keyed.map(({ actor }) => actor.service), keyed.map(({ input }) => input.idempotencyKey)],

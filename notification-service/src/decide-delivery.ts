@@ -1,7 +1,7 @@
 import type { Channel, Preferences } from '@rapport/contracts';
 import { wants } from './choices.ts';
 import { quietUntil } from './quiet-hours.ts';
-import { hasSession, type Status } from './presence.ts';
+import { hasSession, UNKNOWN_WAIT_MS, type KnownStatus } from './presence.ts';
 
 /** What has to be known, at the moment of sending, to decide about a delivery. */
 export interface DeliveryCase {
@@ -15,7 +15,7 @@ export interface DeliveryCase {
   readonly preferences: Preferences;
   /** Of the profile. */
   readonly timeZone: string | undefined;
-  readonly status: Status | undefined;
+  readonly status: KnownStatus | undefined;
 }
 
 export type Decision = { readonly do: 'send' | 'cancel' } | { readonly do: 'wait'; readonly until: Date };
@@ -33,6 +33,8 @@ export function decideDelivery(now: Date, delivery: DeliveryCase, escalateAfterM
   const escalateAt = new Date(touchedAt.getTime() + escalateAfterMs);
   // They may be reading it at this moment.
   if (hasSession(status) && now < escalateAt) return { do: 'wait', until: escalateAt };
+  const knownAt = new Date(touchedAt.getTime() + UNKNOWN_WAIT_MS);
+  if (status === 'unknown' && now < knownAt) return { do: 'wait', until: knownAt };
   if (critical) return { do: 'send' };
   const { quietHours } = preferences;
   const quiet = quietHours && quietUntil(now, quietHours, quietHours.timeZone ?? timeZone ?? 'UTC');

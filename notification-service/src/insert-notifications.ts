@@ -49,7 +49,7 @@ async function toNews(
   const newsBackwards = insertions
     .map(({ row, recipient, version }, index): News | undefined => {
       const fact = facts[index];
-      return fact && { fact, row, locale: recipient.locale, state: { unreadCount: 0, version } };
+      return fact && { fact, row, reader: recipient.reader, state: { unreadCount: 0, version } };
     })
     .toReversed()
     .flatMap(news => {

@@ -78,5 +78,7 @@ async function forget(pool: Pool, retentionDays: number, stopping: AbortSignal):
     });
     if (stopping.aborted || (rowCount ?? 0) < FORGET_ROWS) break;
   }
-  await pool.query(`delete from deleted_message where heard_at <= now() - $1 * interval '1 day'`, [TOMBSTONE_DAYS]);
+  for (const table of ['deleted_message', 'appointment_heard']) {
+    await pool.query(`delete from ${table} where heard_at <= now() - $1 * interval '1 day'`, [TOMBSTONE_DAYS]);
+  }
 }

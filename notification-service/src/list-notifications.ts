@@ -4,7 +4,7 @@ import { asDates } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import { validate as isUuid } from 'uuid';
 import { inboxStates } from './inbox.ts';
-import { NOTIFICATION_COLUMNS, type NotificationRow, type ShowNotification } from './notification.ts';
+import { NOTIFICATION_COLUMNS, type NotificationRow, type Reader, type ShowNotification } from './notification.ts';
 
 /** A page ends before this: with its envelope it has to fit into a NATS message of 1 MB. */
 const PAGE_BYTES = 700_000;
@@ -23,11 +23,11 @@ export function createListNotifications({ pool, show }: { pool: Pool; show: Show
   }: UserRequest<'notification:list'>): Promise<UserOutput<'notification:list'>> => {
     const after = input.cursor === undefined ? undefined : readCursor(input.cursor);
     const [{ rows }, states] = await Promise.all([
-      pool.query<NotificationRow & { locale: string | null }>({
+      pool.query<NotificationRow & Reader>({
         name: 'notification-list',
-        text: `select ${NOTIFICATION_COLUMNS}, (select locale from profile p where p.user_id = $1)
-                 from notification
-                where user_id = $1 and archived_at is null and not hidden
+        text: `select ${NOTIFICATION_COLUMNS}, p.locale, p.time_zone as "timeZone"
+                 from notification n left join profile p on p.user_id = n.user_id
+                where n.user_id = $1 and archived_at is null and not hidden
                   and (expires_at is null or expires_at > now())
                   and (not $2::boolean or read_at is null)
                   and ($3::timestamptz is null or (touched_at, id) < ($3, $4::uuid))
@@ -38,7 +38,7 @@ export function createListNotifications({ pool, show }: { pool: Pool; show: Show
       inboxStates(pool, [userId]),
     ]);
     const { unreadCount = 0, version = 0 } = states.get(userId) ?? {};
-    const shown = rows.slice(0, input.limit).map(row => show(row, row.locale));
+    const shown = rows.slice(0, input.limit).map(row => show(row, row));
     const page = withinBytes(shown);
     const last = rows[page.length - 1];
     return {

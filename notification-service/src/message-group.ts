@@ -15,7 +15,7 @@ export async function findOpen(
 ): Promise<NotificationRow | undefined> {
   const { rows } = await client.query<NotificationRow>({
     name: 'notification-open',
-    text: `select ${NOTIFICATION_COLUMNS} from notification
+    text: `select ${NOTIFICATION_COLUMNS} from notification n
             where user_id = $1 and group_key = $2 and read_at is null and archived_at is null`,
     types: asDates,
     values: [userId, groupOf(conversationId)],

@@ -4,14 +4,14 @@ import type { Outbox, OutboxRow } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { inboxStates, type InboxState } from './inbox.ts';
-import type { NotificationRow, ShowNotification } from './notification.ts';
+import type { NotificationRow, Reader, ShowNotification } from './notification.ts';
 
 /** A committed change of an inbox, with what its user's sockets are told. */
 export type News =
   | {
       readonly fact: OutboxRow<'notification.created'>;
       readonly row: NotificationRow;
-      readonly locale: string | null;
+      readonly reader: Reader;
       readonly state: InboxState;
     }
   | { readonly fact: OutboxRow<'notification.changed'>; readonly state: InboxState };
@@ -58,7 +58,7 @@ export function createTellNews(options: {
       const user = fact.data.userId;
       if ('row' in each) {
         if (!each.row.hidden) {
-          deliver(bus, { user }, 'notification:new', { ...show(each.row, each.locale), ...state });
+          deliver(bus, { user }, 'notification:new', { ...show(each.row, each.reader), ...state });
         }
       } else {
         deliver(bus, { user }, 'notification:updated', { ...state, ...idsOf(each.fact.data) });

@@ -42,14 +42,21 @@ export type NotificationRow = InferEntity<typeof NotificationEntity>;
 /** What is encrypted of a notification. */
 type OwnWords = Pick<Notification, 'title' | 'message' | 'data'>;
 
-/** The columns of a row, by the names of its properties. */
+/** The columns of a row of `notification n`, by the names of its properties. */
 export const NOTIFICATION_COLUMNS = `
-  id, user_id as "userId", type, priority, hidden, params, sealed, key_id as "keyId", group_key as "groupKey", seqs,
-  source, idempotency_key as "idempotencyKey", body_hash as "bodyHash", created_at as "createdAt",
-  touched_at as "touchedAt", read_at as "readAt", archived_at as "archivedAt", expires_at as "expiresAt"`;
+  n.id, n.user_id as "userId", n.type, n.priority, n.hidden, n.params, n.sealed, n.key_id as "keyId",
+  n.group_key as "groupKey", n.seqs, n.source, n.idempotency_key as "idempotencyKey", n.body_hash as "bodyHash",
+  n.created_at as "createdAt", n.touched_at as "touchedAt", n.read_at as "readAt", n.archived_at as "archivedAt",
+  n.expires_at as "expiresAt"`;
 
-/** Shows a row as the contract says, in the language of its user. */
-export type ShowNotification = (row: NotificationRow, locale: string | null | undefined) => Notification;
+/** For whom a row is shown: the language and the zone of their profile. */
+export interface Reader {
+  readonly locale: string | null;
+  readonly timeZone: string | null;
+}
+
+/** Shows a row as the contract says. */
+export type ShowNotification = (row: NotificationRow, reader: Reader) => Notification;
 
 /** What sealed words belong to: in another row they do not open. */
 export function wordsOf(notificationId: string): string {
@@ -57,13 +64,17 @@ export function wordsOf(notificationId: string): string {
 }
 
 export function createShowNotification({ seal, textsOf }: { seal: Seal; textsOf: TextsOf }): ShowNotification {
-  const words = (row: NotificationRow, locale: string | null | undefined): OwnWords =>
+  const words = (row: NotificationRow, { locale, timeZone }: Reader): OwnWords =>
     row.sealed && row.keyId
       ? (seal.open(row.sealed, row.keyId, wordsOf(row.id)) as OwnWords)
       : // A row without words of its own is of one of the product's own types.
-        textsOf(locale).ofOwnType(row.type as OwnType, Math.max(1, row.seqs.length));
-  return (row, locale) => {
-    const { title, message, data } = words(row, locale);
+        textsOf(locale).ofOwnType(row.type as OwnType, {
+          count: Math.max(1, row.seqs.length),
+          at: row.params?.['startTime'] === undefined ? undefined : new Date(row.params['startTime']),
+          timeZone: timeZone ?? row.params?.['timeZone'],
+        });
+  return (row, reader) => {
+    const { title, message, data } = words(row, reader);
     return {
       id: row.id,
       type: row.type,

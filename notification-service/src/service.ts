@@ -15,12 +15,14 @@ import { createCreateNotification } from './create-notification.ts';
 import { database } from './database.ts';
 import { startDelivering } from './deliver-outside.ts';
 import { startKeepingTime } from './keep-time.ts';
+import { createForgetDeletedMessage, createForgetReadMessages } from './forget-messages.ts';
 import { createListNotifications } from './list-notifications.ts';
 import { createTellNews } from './news.ts';
 import { createShowNotification } from './notification.ts';
-import { createNotifyOfMessage } from './notify-of-message.ts';
+import { createNotifyOfAppointment, createNotifyOfReminder } from './notify-of-appointment.ts';
+import { startNotifyingOfMessages } from './notify-of-messages.ts';
 import { createNotifyOfRelationship } from './notify-of-relationship.ts';
-import type { AskPresence } from './presence.ts';
+import { createAskPresence } from './presence.ts';
 import { createArchiveNotification, createReadAllNotifications, createReadNotification } from './read-notifications.ts';
 import { createFindRecipients } from './recipients.ts';
 import { createGetPreferences, createSetPreferences } from './set-preferences.ts';
@@ -28,6 +30,8 @@ import { createGetProfile, createSetProfile } from './set-profile.ts';
 import { createSubscribePush, createUnsubscribePush } from './subscribe-push.ts';
 import { createTellAgain } from './tell-again.ts';
 import { createTexts } from './texts.ts';
+import { createConfirmUnsubscribe, createShowUnsubscribe } from './unsubscribe-page.ts';
+import { waitForLook } from './waiting-messages.ts';
 
 const SERVICE = 'notification-service';
 
@@ -67,8 +71,7 @@ export async function startNotificationService(context: ProcessContext<typeof SE
 
   const channels = openChannels(config, seal, log);
   for (const channel of channels.values()) onStop('channel', () => channel.close());
-  // Until presence can be asked.
-  const askPresence: AskPresence = userIds => Promise.resolve(new Map(userIds.map(id => [id, 'online' as const])));
+  const askPresence = createAskPresence(bus, log);
   const findRecipients = createFindRecipients({ askPresence, channels: new Set(channels.keys()) });
   const escalateAfterMs = config.ESCALATE_AFTER_SECONDS * 1_000;
 
@@ -96,12 +99,23 @@ export async function startNotificationService(context: ProcessContext<typeof SE
   }
   startKeepingTime({ pool, log, tellNews, retentionDays: config.NOTIFICATION_RETENTION_DAYS, stopping, onStop });
 
-  const notifying = { askPresence, findRecipients, tellNews, escalateAfterMs };
+  startNotifyingOfMessages({ pool, log, askPresence, findRecipients, tellNews, escalateAfterMs, stopping, onStop });
+
+  const notifying = { findRecipients, tellNews, escalateAfterMs };
   startConsumers(
     { service: SERVICE, bus, pool, log, outboxRetentionHours: config.OUTBOX_RETENTION_HOURS, stopping, onStop },
     {
-      'message.sent': createNotifyOfMessage(notifying),
+      'message.sent': waitForLook,
+      'message.read': createForgetReadMessages({ tellNews }),
+      'message.deleted': createForgetDeletedMessage({ tellNews }),
       'relationship.changed': createNotifyOfRelationship(notifying),
+      'appointment.booked': createNotifyOfAppointment(notifying, 'appointment.booked'),
+      'appointment.confirmed': createNotifyOfAppointment(notifying, 'appointment.confirmed'),
+      'appointment.cancelled': createNotifyOfAppointment(notifying, 'appointment.cancelled'),
+      'appointment.rescheduled': createNotifyOfAppointment(notifying, 'appointment.rescheduled'),
+      'appointment.completed': createNotifyOfAppointment(notifying, 'appointment.completed'),
+      'appointment.missed': createNotifyOfAppointment(notifying, 'appointment.missed'),
+      'reminder.sent': createNotifyOfReminder(notifying),
     },
   );
 
@@ -131,6 +145,10 @@ export async function startNotificationService(context: ProcessContext<typeof SE
       'notification.unread-counts': createCountUnread({ pool }),
       'profile.set': createSetProfile({ orm, seal, outbox }),
       'profile.get': createGetProfile({ orm, seal }),
+    }),
+    gateway: unavailableWithoutDatabase({
+      'unsubscribe.show': createShowUnsubscribe({ orm, seal, textsOf }),
+      'unsubscribe.confirm': createConfirmUnsubscribe({ orm, seal, textsOf }),
     }),
   });
   onStop('answers', () => answering.stop());

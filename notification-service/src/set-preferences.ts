@@ -26,7 +26,7 @@ export function createSetPreferences({ orm, vapidPublicKey }: PreferencesOptions
 }
 
 /** Changes what a user has chosen. Two at once take turns. */
-function changePreferences(
+export function changePreferences(
   orm: Database['orm'],
   userId: string,
   change: (chosen: Chosen) => PreferencesChange,

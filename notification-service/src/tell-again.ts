@@ -3,7 +3,7 @@ import type { OutboxRow } from '@rapport/service/database';
 import { asDates } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import { inboxStates } from './inbox.ts';
-import { NOTIFICATION_COLUMNS, type NotificationRow, type ShowNotification } from './notification.ts';
+import { NOTIFICATION_COLUMNS, type NotificationRow, type Reader, type ShowNotification } from './notification.ts';
 
 /** Tells of a change that was left over: how it is now, or nothing when it is over. */
 export function createTellAgain({ bus, pool, show }: { bus: Bus; pool: Pool; show: ShowNotification }) {
@@ -11,9 +11,9 @@ export function createTellAgain({ bus, pool, show }: { bus: Bus; pool: Pool; sho
     (await inboxStates(pool, [userId])).get(userId) ?? { unreadCount: 0, version: 0 };
   return {
     created: async ({ data }: OutboxRow<'notification.created'>): Promise<void> => {
-      const { rows } = await pool.query<NotificationRow & { locale: string | null }>({
-        text: `select ${NOTIFICATION_COLUMNS}, (select locale from profile p where p.user_id = n.user_id)
-                 from notification n
+      const { rows } = await pool.query<NotificationRow & Reader>({
+        text: `select ${NOTIFICATION_COLUMNS}, p.locale, p.time_zone as "timeZone"
+                 from notification n left join profile p on p.user_id = n.user_id
                 where id = $1 and read_at is null and archived_at is null and not hidden
                   and (expires_at is null or expires_at > now())`,
         types: asDates,
@@ -22,7 +22,7 @@ export function createTellAgain({ bus, pool, show }: { bus: Bus; pool: Pool; sho
       const [row] = rows;
       if (!row) return;
       const state = await stateOf(data.userId);
-      deliver(bus, { user: data.userId }, 'notification:new', { ...show(row, row.locale), ...state });
+      deliver(bus, { user: data.userId }, 'notification:new', { ...show(row, row), ...state });
     },
     changed: async ({ data }: OutboxRow<'notification.changed'>): Promise<void> => {
       const { userId, readIds, archivedIds, allRead } = data;

@@ -9,8 +9,8 @@ interface Shown {
 }
 
 export interface Texts {
-  /** @param count how many messages it stands for */
-  ofOwnType(type: OwnType, count: number): Shown;
+  /** @param values.count how many messages it stands for @param values.at what it is about, in `values.timeZone` */
+  ofOwnType(type: OwnType, values: { count: number; at?: Date | undefined; timeZone?: string | undefined }): Shown;
   /** What others may see: never content, never a name. */
   discreet(type: string, count: number): string;
   /** A sentence of `email` or `page`. */
@@ -46,7 +46,11 @@ export function createTexts(): TextsOf {
 function textsIn(language: string, t: TFunction): Texts {
   return {
     language,
-    ofOwnType: (type, count) => ({ title: t(`${type}.title`, { count }), message: t(`${type}.message`, { count }) }),
+    ofOwnType: (type, { count, at, timeZone = 'UTC' }) => {
+      const format = { dateStyle: 'full', timeStyle: 'short', timeZone } as const;
+      const values = { count, when: at && new Intl.DateTimeFormat(language, format).format(at) };
+      return { title: t(`${type}.title`, values), message: t(`${type}.message`, values) };
+    },
     discreet: (type, count) => t(`${isOwnType(type) ? type : 'OTHER'}.push`, { count }),
     sentence: (key, values) => t(key, { ...values }),
   };

@@ -1,7 +1,7 @@
 import type { Seal } from '@rapport/service/seal';
 
 /** What a link in an e-mail stands for. */
-interface Unsubscription {
+export interface Unsubscription {
   readonly userId: string;
   readonly type: string;
 }

@@ -1,3 +1,4 @@
+import { escapeHtml } from './escape-html.ts';
 import type { Parcel } from './sending.ts';
 
 /** An e-mail that says that there is something new, and nothing else. */
@@ -27,8 +28,4 @@ export function writeEmail(
 </html>
 `,
   };
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

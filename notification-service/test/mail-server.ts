@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SMTPServer, type SMTPServerDataStream } from 'smtp-server';
-import { atEnd } from '../../libs/service/test/kit.ts';
 
 /** An e-mail that the server has said 250 to. */
 interface Mail {
@@ -20,6 +19,7 @@ export interface MailServer {
   cutOff(): Promise<void>;
   /** Is there again, under the same URL. */
   comeBack(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** What the server does with an e-mail that it has received: `undefined` accepts. */
@@ -83,7 +83,6 @@ export async function mailServer(judge: Judge = () => undefined): Promise<MailSe
   };
 
   await start();
-  atEnd(stop);
   return {
     url: `smtp://127.0.0.1:${port}`,
     mails,
@@ -92,6 +91,7 @@ export async function mailServer(judge: Judge = () => undefined): Promise<MailSe
     },
     cutOff: stop,
     comeBack: start,
+    stop,
   };
 }
 

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { generate } from 'selfsigned';
+import webPush from 'web-push';
 import { atEnd } from '../../libs/service/test/kit.ts';
 
 /** A push as its browser reads it. */
@@ -23,6 +24,17 @@ export interface PushService {
   subscribe(): { endpoint: string; keys: { p256dh: string; auth: string } };
   /** What the next requests to an endpoint are answered with. */
   answer(endpoint: string, ...statuses: number[]): void;
+}
+
+/** What a service with web push is configured with. */
+export function webPushEnvironment(): Record<`VAPID_${string}` | 'PUSH_TO_LOOPBACK', string> {
+  const { publicKey, privateKey } = webPush.generateVAPIDKeys();
+  return {
+    VAPID_PUBLIC_KEY: publicKey,
+    VAPID_PRIVATE_KEY: privateKey,
+    VAPID_SUBJECT: 'mailto:ops@example.org',
+    PUSH_TO_LOOPBACK: 'yes',
+  };
 }
 
 interface BrowserKeys {

@@ -396,7 +396,7 @@ const ChangeFact = {
     batch: PartOfSeries,
   }),
   publishedBy: 'appointment-service',
-  consumedBy: [],
+  consumedBy: ['notification-service'],
 } as const;
 
 export const appointmentFacts = {
@@ -420,6 +420,6 @@ export const appointmentFacts = {
       sentAt: Timestamp,
     }),
     publishedBy: 'appointment-service',
-    consumedBy: [],
+    consumedBy: ['notification-service'],
   },
 } as const satisfies Record<string, FactRow>;

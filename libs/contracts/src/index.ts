@@ -84,3 +84,4 @@ export {
   type UserOutput,
   type UserRequestName,
 } from './table.ts';
+export { MAX_FORM_BYTES } from './unsubscribe.ts';

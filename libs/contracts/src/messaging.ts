@@ -179,7 +179,7 @@ export const messagingFacts = {
     summary: 'A message was taken back by its sender.',
     data: ChangedMessage,
     publishedBy: 'messaging-service',
-    consumedBy: [],
+    consumedBy: ['notification-service'],
   },
   'message.sent': {
     summary: 'A message was committed.',

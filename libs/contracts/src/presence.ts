@@ -61,7 +61,7 @@ export const presenceServiceRequests = {
     input: PresenceGetInput,
     output: Presences,
     answeredBy: 'presence-service',
-    askedBy: [],
+    askedBy: ['notification-service'],
   },
   'session.revoke': {
     summary: 'Ends every session of the user, and every token issued to them before now, on all gateways and for good.',

@@ -79,6 +79,6 @@ export const receiptFacts = {
       readAt: Timestamp,
     }),
     publishedBy: 'messaging-service',
-    consumedBy: [],
+    consumedBy: ['notification-service'],
   },
 } as const satisfies Record<string, FactRow>;

@@ -31,6 +31,7 @@ import {
   relationshipRequests,
   relationshipServiceRequests,
 } from './relationships.ts';
+import { unsubscribeCalls } from './unsubscribe.ts';
 import type { ControlRow, DeliveryRow, FactRow, GatewayCallRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
 
 // The table: one row per event. The gateway's dispatch, the services' types, the NATS rights of each
@@ -64,6 +65,7 @@ export const gatewayCalls = {
   ...conversationGatewayCalls,
   ...presenceGatewayCalls,
   ...appointmentGatewayCalls,
+  ...unsubscribeCalls,
 } as const satisfies Record<string, GatewayCallRow>;
 
 /** Service → client, through a gateway. */

@@ -6,6 +6,7 @@ import { readStepEnvironments, type StepEnvironments } from './step-environments
 
 // `npm run provision`, `npm run migrate` and `npm run replay -- --since …`: the deployment step, for every service;
 // `npm run rotate-content-keys`, for those that keep what people wrote.
+// `npm run deliveries -- list` and `-- retry …`: the dead letters of the notification service.
 // With NATS_URL or DATABASE_URL set the environment is used as it is, otherwise that of the running local stack.
 
 const EXIT_USAGE = 64;
@@ -35,7 +36,10 @@ switch (step) {
   case 'rotate':
     run(sourceOf('messaging-service', step), args, environments['messaging-service']);
     break;
+  case 'deliveries':
+    run(sourceOf('notification-service', step), args, environments['notification-service']);
+    break;
   default:
-    process.stderr.write('step: the step must be one of provision, migrate, replay, rotate\n');
+    process.stderr.write('step: the step must be one of provision, migrate, replay, rotate, deliveries\n');
     process.exit(EXIT_USAGE);
 }

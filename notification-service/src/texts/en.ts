@@ -21,6 +21,57 @@ export const en = {
     message: 'You and one of your contacts can no longer write to each other. What you wrote stays.',
     push: 'There is news about one of your contacts',
   },
+  // `when` is a date and a time in the zone of who reads it.
+  APPOINTMENT_REQUESTED: {
+    title: 'Appointment requested',
+    message: 'An appointment on {{when}} was requested.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_BOOKED: {
+    title: 'Appointment booked',
+    message: 'An appointment on {{when}} was booked.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_CONFIRMED: {
+    title: 'Appointment confirmed',
+    message: 'The appointment on {{when}} was confirmed.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_CANCELLED: {
+    title: 'Appointment cancelled',
+    message: 'The appointment on {{when}} was cancelled.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_EXPIRED: {
+    title: 'Request expired',
+    message: 'Nobody answered the request for an appointment on {{when}}. It was cancelled.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_RESCHEDULED: {
+    title: 'Appointment moved',
+    message: 'The appointment was moved to {{when}}.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_CHANGE_REQUESTED: {
+    title: 'New time requested',
+    message: 'It was asked to move the appointment to {{when}}.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_COMPLETED: {
+    title: 'Appointment completed',
+    message: 'The appointment on {{when}} took place.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_MISSED: {
+    title: 'Appointment missed',
+    message: 'The appointment on {{when}} was missed.',
+    push: 'There is news about your appointment',
+  },
+  APPOINTMENT_REMINDER: {
+    title: 'Appointment soon',
+    message: 'You have an appointment on {{when}}.',
+    push: 'You have an appointment soon',
+  },
   /** Of a type that another service made: its own words stay inside the app. */
   OTHER: { push: 'You have a new notification' },
   email: {
