@@ -59,3 +59,47 @@ test('a message whose service was killed between commit and publishing is delive
     ['message:received', after.id],
   ]);
 }, 60_000);
+
+test.each<[string, string, (messageId: string) => [string, object], object]>([
+  [
+    'an edit',
+    'message:edited',
+    messageId => ['message:edit', { messageId, content: secret() }],
+    { editedAt: expect.any(String) },
+  ],
+  ['a deletion', 'message:deleted', messageId => ['message:delete', { messageId }], { deletedAt: expect.any(String) }],
+  ['a read marker', 'message:read', messageId => ['message:read', { messageId }], { readBy: 'dave' }],
+])(
+  '%s whose service was killed between commit and publishing is told to both, and is a fact, all the same',
+  async (_what, event, change, expected) => {
+    const [erin, daveSocket, otherOfErin, otherOfDave] = await Promise.all([
+      connected(stack, 'erin'),
+      connected(stack, 'dave'),
+      connected(stack, 'erin'),
+      connected(stack, 'dave'),
+    ]);
+    const service = stack.programs.get('messaging-service')!;
+    const { id, version } = await send(erin, 'dave');
+    const told = [otherOfErin, otherOfDave].map(socket => next(socket, event));
+
+    const fact = event.replace(':', '.');
+    const commits = await holdCommits(database, 'outbox', `new.fact = '${fact}'`);
+    const actor = event === 'message:read' ? daveSocket : erin;
+    actor.emit(...change(id));
+    await commits.held();
+    service.kill('SIGKILL');
+    await until(() => service.pid === undefined);
+    await commits.release();
+    await service.ready();
+
+    const where = { version: (version as number) + 1, previousVersion: version };
+    for (const payload of await Promise.all(told)) {
+      expect(payload).toMatchObject({ ...where, ...expected, [event === 'message:read' ? 'messageId' : 'id']: id });
+    }
+    await until(async () => (await database.query('select from outbox where published_at is null')).rowCount === 0);
+    const { rows } = await database.query('select id from outbox where fact = $1', [fact]);
+    const stored = (await storedFacts(await developerOf(stack))).map(each => each.id);
+    expect(rows.every(row => stored.includes(row.id))).toBe(true);
+  },
+  60_000,
+);
