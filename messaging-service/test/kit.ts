@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { connectDatabase, migrate, type Database } from '../../libs/service/src/database/connection.ts';
 import { makeOutboxPartitions } from '../../libs/service/src/database/outbox-partitions.ts';
 import { connectPipeline, type Pipeline } from '../../libs/service/src/database/pipeline.ts';
-import { atEnd, newDatabase, newKey, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
+import { atEnd, newDatabase, newKey, poolOf, recordedLog, until } from '../../libs/service/test/kit.ts';
 import { database } from '../src/database.ts';
 import type { Draft } from '../src/decide-messages.ts';
 import type { Outcome } from '../src/send-queue.ts';
@@ -88,3 +88,8 @@ export async function countRows(pool: Pool, table: 'message' | 'conversation' | 
 
 /** 1, 2, 3 … `count` */
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+/** Resolves when a statement waits for what another transaction has locked. */
+export function someoneWaits(pool: Pool): Promise<void> {
+  return until(async () => (await pool.query('select from pg_locks where not granted')).rowCount !== 0);
+}

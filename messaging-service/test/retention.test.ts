@@ -8,7 +8,7 @@ import { expireMessages } from '../src/expire-messages.ts';
 import { createHoldConversation, createReleaseConversation } from '../src/hold-conversation.ts';
 import { createReadHistory } from '../src/read-history.ts';
 import { writeDeletion, writeEdit } from '../src/write-change.ts';
-import { messagingDatabase, ormOf, pipelineOf, seal, upTo, write } from './kit.ts';
+import { messagingDatabase, ormOf, pipelineOf, seal, someoneWaits, upTo, write } from './kit.ts';
 import { writeMarkers } from '../src/write-markers.ts';
 
 let postgres: Postgres;
@@ -208,6 +208,24 @@ describe('a legal hold', () => {
 
   test.each([{}, { conversationId: 'a', userIds: ['a', 'b'] }, { userIds: ['a'] }])('of %j is not taken', input => {
     expect(() => hold(input)).toThrow(expect.objectContaining({ code: 'INVALID_PAYLOAD' }));
+  });
+
+  test('that is placed after a conversation was found to be due, and before anything went, keeps all of it', async () => {
+    const [{ conversationId }] = (await five()) as [Message];
+    await age(conversationId, 5);
+    const holder = await pool.connect();
+    await holder.query('begin');
+    await holder.query('select from conversation where id = $1 for update', [conversationId]);
+    const expiring = expireMessages(poolOf(url), BEFORE, NOW);
+    await someoneWaits(pool);
+    await holder.query(
+      `insert into legal_hold (id, conversation_id, placed_at, placed_by) values (gen_random_uuid(), $1, now(), 'crm')`,
+      [conversationId],
+    );
+    await holder.query('commit');
+    holder.release();
+    expect(await expiring).toBe(0);
+    expect((await history()).every(({ content }) => content !== undefined)).toBe(true);
   });
 
   test('that is placed at the same time either comes before or after what goes, never in between', async () => {

@@ -4,10 +4,10 @@ import type { Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
 import type { Database } from '../../libs/service/src/database/connection.ts';
 import { newKey, poolOf, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
-import { MessageEntity, toMessage } from '../src/message.ts';
+import { identityOf, MessageEntity, toMessage } from '../src/message.ts';
 import { rotateContentKeys } from '../src/rotate-content-keys.ts';
 import { writeDeletion, writeEdit } from '../src/write-change.ts';
-import { draftOf, messagingDatabase, ormOf, upTo, writeAll } from './kit.ts';
+import { draftOf, messagingDatabase, ormOf, someoneWaits, upTo, writeAll } from './kit.ts';
 
 const [OLD, NEW] = [newKey('2026-05'), newKey('2026-11')];
 const before = createSeal([OLD, NEW]);
@@ -104,6 +104,27 @@ test('several at once, while people go on editing and deleting, lose no change a
   const seen = await contents(createSeal([NEW]));
   for (const index of upTo(60)) expect(seen[index * 15]).toBe(index % 3 ? `changed ${index}` : undefined);
   expect(seen.filter(content => content?.startsWith('text '))).toHaveLength(MANY - 60);
+});
+
+test('a text that changed after it was read is left as it is now', async () => {
+  const [id] = ids as [string];
+  const row = await orm.em.fork().findOneOrFail(MessageEntity, { id });
+  const editor = await pool.connect();
+  await editor.query('begin');
+  // Texts can be read meanwhile, and none can be replaced.
+  await editor.query('lock table message in exclusive mode');
+  const rotating = rotateContentKeys(poolOf(url), after, nothing);
+  await someoneWaits(pool);
+  const edited = before.close({ content: 'edited' }, identityOf({ ...row, revision: 1 }));
+  await editor.query('update message set sealed = $2, key_id = $3, revision = 1 where id = $1', [
+    id,
+    edited.sealed,
+    edited.keyId,
+  ]);
+  await editor.query('commit');
+  editor.release();
+  await rotating;
+  expect((await contents(createSeal([NEW])))[0]).toBe('edited');
 });
 
 test('a text whose key is not configured ends it, and the message says which key and nothing else', async () => {
