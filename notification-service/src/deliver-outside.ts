@@ -92,7 +92,7 @@ export function startDelivering(
   options.onStop(`deliveries ${channel}`, async () => {
     await loop;
     // What is not over by then is given up with the process, and comes again when its lease ends.
-    await Promise.race([Promise.all(underWay), sleep(STOP_MS)]);
+    await Promise.race([Promise.all(underWay), sleep(STOP_MS, undefined, { ref: false })]);
   });
 }
 

@@ -70,16 +70,38 @@ export function createMailing(options: {
   };
 }
 
+interface SmtpError {
+  readonly responseCode?: unknown;
+  readonly code?: unknown;
+  readonly command?: unknown;
+  /** Of an error of the socket: `connect`, `read`… */
+  readonly syscall?: unknown;
+  readonly timeoutType?: unknown;
+}
+
 /** RFC 5321, 4.2.1: 4yz may work later, 5yz will not. */
 function outcomeOf(error: unknown): Outcome {
-  const { responseCode, code, command } = error as { responseCode?: unknown; code?: unknown; command?: unknown };
-  // It did not get as far as this e-mail: no other one would have.
-  if (command === 'CONN' || OWN_FAULTS.has(String(code))) return { kind: 'outage', code: codeOf(error) };
+  const { responseCode } = error as SmtpError;
+  if (isOutage(error as SmtpError)) return { kind: 'outage', code: codeOf(error) };
   if (typeof responseCode !== 'number') return { kind: 'failed', code: codeOf(error) };
   return { kind: responseCode >= 500 ? 'refused' : 'failed', code: `smtp_${responseCode}` };
 }
 
-/** The credentials or the encryption are wrong, not the e-mail. */
+/**
+ * Whether it did not get as far as this e-mail: no other one would have. A connection that breaks in the middle is
+ * `CONN` to the library as well, and none.
+ */
+function isOutage({ code, command, syscall, timeoutType }: SmtpError): boolean {
+  return (
+    OWN_FAULTS.has(String(code)) ||
+    (code === 'EPROTOCOL' && command === 'CONN') ||
+    syscall === 'connect' ||
+    timeoutType === 'CONNECT_TIMEOUT' ||
+    timeoutType === 'GREETING_TIMEOUT'
+  );
+}
+
+/** The credentials, the encryption or the name of the server are wrong, not the e-mail. */
 const OWN_FAULTS: ReadonlySet<string> = new Set(['EAUTH', 'ENOAUTH', 'EOAUTH2', 'ETLS', 'EREQUIRETLS', 'EDNS']);
 
 function needsTls(url: string): boolean {

@@ -250,6 +250,9 @@ test('hundreds of e-mails through a server that fails a fifth of them and is cut
   };
   await Promise.all(users.map(userId => create(userId)));
   await until(() => mail.mails.filter(({ to }) => to.startsWith('many-')).length > MANY / 4);
+  // A connection that breaks in the middle is that e-mail's failure: the channel goes on.
+  const outages = () => replicas.flatMap(({ lines }) => lines.filter(line => line.includes('the channel is out')));
+  expect(outages()).toEqual([]);
   await mail.cutOff();
   await until(async () => {
     const { rows } = await around.pool.query(
@@ -257,6 +260,7 @@ test('hundreds of e-mails through a server that fails a fifth of them and is cut
     );
     return rows.length > 0;
   });
+  await until(() => outages().length > 0);
   await mail.comeBack();
   await until(async () => {
     const { rows } = await around.pool.query(
@@ -271,6 +275,6 @@ test('hundreds of e-mails through a server that fails a fifth of them and is cut
 
 test('nothing that was written, no name and no address is in any line of the log', () => {
   const lines = replicas.flatMap(each => each.lines);
-  expect(lines.length).toBeGreaterThan(10);
+  expect(lines.length).toBeGreaterThan(4);
   expect(lines.filter(line => line.includes('p1anted'))).toEqual([]);
 });
