@@ -6,6 +6,7 @@ import { createSocketOrder } from './socket-order.ts';
 import { createRateLimit, createSocketCount } from './rate-limits.ts';
 import type { Revocations } from './revocations.ts';
 import { roomOf, type Subscriptions } from './subscriptions.ts';
+import type { UnreadCounts } from './unread-counts.ts';
 
 export interface Admission {
   /** Lets a socket in: who it is, its rooms, and what is delivered to them from now on. @throws when it may not */
@@ -22,6 +23,7 @@ export function createAdmission(
   authenticate: Authenticate,
   revocations: Revocations,
   subscriptions: Subscriptions,
+  unread: UnreadCounts,
 ): Admission {
   const perSecond = config.MAX_HANDSHAKES_PER_SECOND;
   const handshakes = createRateLimit('handshakes at the moment', perSecond, perSecond);
@@ -88,6 +90,8 @@ export function createAdmission(
         socket.data = { identity, pending: 0, leaving: false, away: false, leaveRooms: () => undefined };
         gone.undo(() => socket.data.leaveRooms());
         socket.data.leaveRooms = await enterRooms(socket, identity);
+        // Counted when nothing is missed any more: what comes later comes as an event.
+        socket.data.unread = await unread.of(identity.actor.userId);
         if (conn.readyState !== 'open') socket.data.leaveRooms();
       } catch (error) {
         // The connection may live on and try again, with another token.

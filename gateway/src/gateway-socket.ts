@@ -1,10 +1,13 @@
 import type { Recipient } from '@rapport/contracts';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
 import type { Identity } from './authenticate.ts';
+import type { Unread } from './unread-counts.ts';
 
 /** What the gateway knows of a socket. */
 interface SocketData {
   identity: Identity;
+  /** For `session:ready`. */
+  unread?: Unread;
   /** Requests of this socket that are under way. */
   pending: number;
   /** Being sent away: what it still asks for is refused. */

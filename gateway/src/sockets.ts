@@ -27,6 +27,7 @@ import type { Revocations } from './revocations.ts';
 import { startSessionReports } from './session-reports.ts';
 import { createSubscriptions, roomOf } from './subscriptions.ts';
 import { createTyping } from './typing.ts';
+import { createUnreadCounts } from './unread-counts.ts';
 
 // A connection that went silent is known to be dead after 25 s: presence depends on it.
 const PING_INTERVAL_MS = 15_000;
@@ -105,7 +106,13 @@ export function startSockets(
       log.debug({ err: error }, 'the end of typing was not told'),
     );
   });
-  const admission = createAdmission(context, authenticate, revocations, subscriptions);
+  const admission = createAdmission(
+    context,
+    authenticate,
+    revocations,
+    subscriptions,
+    createUnreadCounts({ bus, log, actor: gateway }),
+  );
   const limit = createRateLimit('events', config.RATE_LIMIT_BURST, config.RATE_LIMIT_PER_SECOND);
   const dispatch = createDispatch({
     bus,
@@ -164,7 +171,8 @@ export function startSockets(
       endRevoked(socket);
       return;
     }
-    socket.emit('session:ready', sessionReady(config));
+    socket.emit('session:ready', { ...sessionReady(config), ...socket.data.unread });
+    delete socket.data.unread;
     states.expect(socket);
     reports.join(socket);
   });

@@ -10,6 +10,7 @@ import {
 import packageJson from '../package.json' with { type: 'json' };
 import { createDeleteMessage, createEditMessage } from './change-message.ts';
 import { createEndRelationship, createLinkRelationship } from './change-relationship.ts';
+import { createCountUnread } from './count-unread.ts';
 import { createRequireContact } from './contact-policy.ts';
 import { database } from './database.ts';
 import { createDeliverMarker, createRedeliverMarker } from './deliver-marker.ts';
@@ -25,7 +26,6 @@ import { createSendMessage } from './send-message.ts';
 import { createSyncMessages } from './sync-messages.ts';
 import { createRetellContacts, createTellContacts } from './tell-contacts.ts';
 import { createTellTyping } from './tell-typing.ts';
-import { createUnreadCounts } from './unread-counts.ts';
 
 /** Connections of the hot path: one for each batch of messages that is written at the same time, one for markers. */
 const WRITERS = 5;
@@ -106,7 +106,7 @@ export async function startMessagingService(context: ProcessContext<'messaging-s
       'relationship.end': createEndRelationship({ orm, outbox, tellContacts }),
       'relationship.list': createListRelationships({ orm }),
     }),
-    gateway: unavailableWithoutDatabase({ 'message.unread-counts': createUnreadCounts({ pool }) }),
+    gateway: unavailableWithoutDatabase({ 'message.unread-counts': createCountUnread({ pool }) }),
   });
   onStop('answers', () => answering.stop());
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from '@jest/globals';
 import { parseInput, serviceRequests, userRequests, type UserInput, type UserRequestName } from '@rapport/contracts';
 import { Client, type Pool } from 'pg';
@@ -10,7 +11,7 @@ import { createListConversations } from '../src/list-conversations.ts';
 import { createListContacts } from '../src/list-relationships.ts';
 import { createReadHistory } from '../src/read-history.ts';
 import { createSyncMessages } from '../src/sync-messages.ts';
-import { countUnread } from '../src/unread-counts.ts';
+import { createCountUnread } from '../src/count-unread.ts';
 import { writeDeletion, writeEdit } from '../src/write-change.ts';
 import { writeMarkers } from '../src/write-markers.ts';
 import { createDeleteMessage } from '../src/change-message.ts';
@@ -124,7 +125,8 @@ async function askEverything(): Promise<void> {
   const sync = createSyncMessages({ pool, seal });
   await sync(request('message:sync', THERAPIST, { cursors: { [conversationId]: 3 } }));
   await sync(request('message:sync', 'client-7', { cursors: {} }));
-  await countUnread(pool, [THERAPIST, 'client-7', 'client-8']);
+  const counted = { userIds: [THERAPIST, 'client-7', 'client-8'] };
+  await createCountUnread({ pool })({ actor: { gateway: randomUUID() }, input: counted });
   await createListContacts({ pool })(request('contact:list', 'client-7', {}));
 
   const actor = { service: 'crm' };

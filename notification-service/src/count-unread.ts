@@ -1,14 +1,14 @@
-import type { ServiceRequest } from '@rapport/bus';
-import type { ServiceOutput } from '@rapport/contracts';
+import type { GatewayCall } from '@rapport/bus';
+import type { GatewayCallOutput } from '@rapport/contracts';
 import type { Pool } from 'pg';
 import { inboxStates } from './inbox.ts';
 
 /** How many unread notifications each of the users has. */
 export function createCountUnread({ pool }: { pool: Pool }) {
   return async ({
-    input,
-  }: ServiceRequest<'notification.unread-counts'>): Promise<ServiceOutput<'notification.unread-counts'>> => {
-    const states = await inboxStates(pool, [...new Set(input.userIds)]);
-    return { counts: [...states].map(([userId, state]) => ({ userId, ...state })) };
+    input: { userIds },
+  }: GatewayCall<'notification.unread-counts'>): Promise<GatewayCallOutput<'notification.unread-counts'>> => {
+    const states = await inboxStates(pool, [...new Set(userIds)]);
+    return { counts: userIds.map(userId => states.get(userId)?.unreadCount ?? 0) };
   };
 }

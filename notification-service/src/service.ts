@@ -142,11 +142,11 @@ export async function startNotificationService(context: ProcessContext<typeof SE
         tellNews,
         escalateAfterMs,
       }),
-      'notification.unread-counts': createCountUnread({ pool }),
       'profile.set': createSetProfile({ orm, seal, outbox }),
       'profile.get': createGetProfile({ orm, seal }),
     }),
     gateway: unavailableWithoutDatabase({
+      'notification.unread-counts': createCountUnread({ pool }),
       'unsubscribe.show': createShowUnsubscribe({ orm, seal, textsOf }),
       'unsubscribe.confirm': createConfirmUnsubscribe({ orm, seal, textsOf }),
     }),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Id, Timestamp } from './ids.ts';
 import { ROLES } from './identity.ts';
 import { Message } from './messaging.ts';
-import type { GatewayCallRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
+import type { ServiceRequestRow, UserRequestRow } from './rows.ts';
 
 /** The conversations whose state a client may name in one `message:sync`. */
 const MAX_CURSORS = 500;
@@ -83,20 +83,6 @@ export const conversationRequests = {
     ordered: false,
   },
 } as const satisfies Record<string, UserRequestRow>;
-
-/** Users whose unread messages a gateway asks for at once: what may connect in the moment that a reply takes. */
-const MAX_UNREAD_COUNTS = 1_000;
-
-export const conversationGatewayCalls = {
-  'message.unread-counts': {
-    summary: 'What each of these users has left to read, in all of their conversations together.',
-    input: z.object({ userIds: z.array(Id).max(MAX_UNREAD_COUNTS) }),
-    output: z.object({
-      unreadMessages: z.array(z.int().nonnegative()).meta({ description: 'In the order of the users.' }),
-    }),
-    answeredBy: 'messaging-service',
-  },
-} as const satisfies Record<string, GatewayCallRow>;
 
 const HeldConversation = z.object({
   conversationId: Id.optional(),

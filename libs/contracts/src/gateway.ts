@@ -31,6 +31,12 @@ export const gatewayEvents = {
         rateLimitBurst: z.int().nonnegative().meta({ description: 'Events of a user at once; 0: no limit.' }),
         rateLimitPerSecond: z.int().nonnegative().meta({ description: 'Events of a user in the long run.' }),
       }),
+      unreadMessages: z.int().nonnegative().optional().meta({
+        description: 'In all conversations together; left out when it could not be counted in time.',
+      }),
+      unreadNotifications: z.int().nonnegative().optional().meta({
+        description: 'Left out when it could not be counted in time.',
+      }),
     }),
   },
   ...presenceGatewayEvents,

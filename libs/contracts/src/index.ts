@@ -44,6 +44,7 @@ export { publicPages, type PageCallName } from './public-pages.ts';
 export type { Relationship } from './relationships.ts';
 export { busRights, type Rights } from './rights.ts';
 export type { GatewayCallRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
+export { MAX_COUNTED_USERS } from './unread-counts.ts';
 export { durableName, factConsumers, FACTS_STREAM, type FactConsumer } from './stream.ts';
 export {
   ANY_ID,

@@ -4,8 +4,9 @@ import { ROLES } from './identity.ts';
 import { Id, Timestamp } from './ids.ts';
 import { NoInput } from './inputs.ts';
 import { NotificationType } from './preferences.ts';
-import type { DeliveryRow, FactRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
+import type { DeliveryRow, FactRow, GatewayCallRow, ServiceRequestRow, UserRequestRow } from './rows.ts';
 import { Text } from './text.ts';
+import { UnreadCountsInput, UnreadCountsOutput } from './unread-counts.ts';
 
 const PRIORITIES = ['normal', 'critical'] as const;
 
@@ -119,14 +120,16 @@ export const notificationServiceRequests = {
     answeredBy: 'notification-service',
     askedBy: [],
   },
+} as const satisfies Record<string, ServiceRequestRow>;
+
+export const notificationGatewayCalls = {
   'notification.unread-counts': {
     summary: 'How many unread notifications each of the users has.',
-    input: z.object({ userIds: z.array(Id).max(500) }),
-    output: z.object({ counts: z.array(z.object({ userId: Id, unreadCount, version })) }),
+    input: UnreadCountsInput,
+    output: UnreadCountsOutput,
     answeredBy: 'notification-service',
-    askedBy: ['gateway'],
   },
-} as const satisfies Record<string, ServiceRequestRow>;
+} as const satisfies Record<string, GatewayCallRow>;
 
 export const notificationDeliveries = {
   'notification:new': {

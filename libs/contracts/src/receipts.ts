@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { Id, Timestamp } from './ids.ts';
 import { ROLES } from './identity.ts';
-import type { DeliveryRow, FactRow, UserRequestRow } from './rows.ts';
+import type { DeliveryRow, FactRow, GatewayCallRow, UserRequestRow } from './rows.ts';
+import { UnreadCountsInput, UnreadCountsOutput } from './unread-counts.ts';
 
 const Seq = z.int().positive();
 const Version = z.int().positive().meta({ description: "The conversation's change counter after this change." });
@@ -34,6 +35,15 @@ export const receiptRequests = {
     batched: true,
   },
 } as const satisfies Record<string, UserRequestRow>;
+
+export const receiptGatewayCalls = {
+  'message.unread-counts': {
+    summary: 'How many messages each of the users has left to read, in all conversations together.',
+    input: UnreadCountsInput,
+    output: UnreadCountsOutput,
+    answeredBy: 'messaging-service',
+  },
+} as const satisfies Record<string, GatewayCallRow>;
 
 export const receiptDeliveries = {
   'message:read': {

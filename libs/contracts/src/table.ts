@@ -6,13 +6,14 @@ import {
   appointmentRequests,
   appointmentServiceRequests,
 } from './appointments.ts';
-import { conversationGatewayCalls, conversationRequests, conversationServiceRequests } from './conversations.ts';
+import { conversationRequests, conversationServiceRequests } from './conversations.ts';
 import { gatewayRequests } from './gateway.ts';
 import { messagingDeliveries, messagingFacts, messagingRequests } from './messaging.ts';
-import { receiptDeliveries, receiptFacts, receiptRequests } from './receipts.ts';
+import { receiptDeliveries, receiptFacts, receiptGatewayCalls, receiptRequests } from './receipts.ts';
 import {
   notificationDeliveries,
   notificationFacts,
+  notificationGatewayCalls,
   notificationRequests,
   notificationServiceRequests,
 } from './notifications.ts';
@@ -62,8 +63,9 @@ export const serviceRequests = {
 
 /** Gateway, of its own accord → service. */
 export const gatewayCalls = {
-  ...conversationGatewayCalls,
+  ...receiptGatewayCalls,
   ...presenceGatewayCalls,
+  ...notificationGatewayCalls,
   ...appointmentGatewayCalls,
   ...unsubscribeCalls,
 } as const satisfies Record<string, GatewayCallRow>;
