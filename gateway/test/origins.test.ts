@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { runningNats, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
 import { clientWith, connect, connectedTo, runningGateway, tokenFor, type GatewayProcess } from './gateway-process.ts';
+import { rawSocket } from './raw-socket.ts';
 
 const APP = 'https://app.example.org';
 const EVIL = 'https://evil.example.org';
@@ -59,4 +60,14 @@ test('the other pages of the port carry the headers of helmet, and nothing names
   expect(answer.headers.get('x-powered-by')).toBeNull();
   expect((await fetch(`${listed.url}/metrics`)).status).toBe(404);
   expect((await fetch(`${listed.url}/socket.io/socket.io.js`)).status).not.toBe(200);
+});
+
+test('nothing is compressed, also for whoever asks for it', async () => {
+  // As every browser does.
+  const { socket } = await rawSocket(open, 'EIO=4&transport=websocket');
+  expect(socket.extensions).toBe('');
+  const polled = await fetch(`${open.url}/socket.io/?EIO=4&transport=polling`, {
+    headers: { 'accept-encoding': 'gzip, deflate' },
+  });
+  expect(polled.headers.get('content-encoding')).toBeNull();
 });
