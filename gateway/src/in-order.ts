@@ -9,6 +9,7 @@ const HOLD_MS = 250;
 const FIRST_HOLD_MS = 100;
 /** After a failure a conversation is known to be incomplete only as long as it is remembered. */
 const FORGET_AFTER_MS = 10 * 60_000;
+const FORGET_EVERY_MS = 10_000;
 /** Held for all together. Above it nothing is worth holding: something is wrong. */
 const MOST_HELD = 10_000;
 
@@ -38,7 +39,7 @@ type Ordered = Delivery & { readonly order: Order };
 export interface InOrder {
   /** Relays the delivery in its turn: at once when nothing is missing before it. @param now milliseconds */
   pass(room: string, delivery: Delivery, now: number): void;
-  /** Forgets what nothing has come of for a while. */
+  /** Forgets what nothing has come of for a while. May be called often. */
   forget(now: number): void;
   /** How many deliveries are held. */
   readonly held: number;
@@ -51,6 +52,7 @@ export interface InOrder {
 export function createInOrder(relay: Relay): InOrder {
   const rooms = new Map<string, Room>();
   let held = 0;
+  let forgotAt = Number.NEGATIVE_INFINITY;
 
   const relayNow = (room: Room, line: Line, delivery: Ordered): void => {
     line.version = Math.max(line.version ?? 0, delivery.order.to);
@@ -118,6 +120,8 @@ export function createInOrder(relay: Relay): InOrder {
       }
     },
     forget(now) {
+      if (now - forgotAt < FORGET_EVERY_MS) return;
+      forgotAt = now;
       for (const [name, { lines }] of rooms) {
         for (const [id, line] of lines) {
           if (line.held.length === 0 && now - line.lastAt > FORGET_AFTER_MS) lines.delete(id);
