@@ -13,6 +13,7 @@ export interface LatencyOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly runs: number;
+  readonly baselineConnections: number;
 }
 
 interface Waited {
@@ -42,7 +43,7 @@ export async function measureLatency(ground: Ground, options: LatencyOptions): P
   };
   const seen = await alternate(runs, {
     product: () => measure(startProduct(ground, { pairs })),
-    monolith: () => measure(startMonolith(ground)),
+    monolith: () => measure(startMonolith(ground, options.baselineConnections)),
   });
   const compare = (field: 'p50' | 'p99'): Comparison => ({
     what: `emit to ack at ${perSecond} messages/s, ${connected} connected, ${field}`,

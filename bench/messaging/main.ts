@@ -17,12 +17,14 @@ const MEASUREMENTS: Record<Part, (ground: Ground, options: Options) => Promise<F
   gateways: measureGateways,
 };
 
+const random = (): string => randomBytes(32).toString('base64');
+
 async function prepare({ folder, atEnd }: Footing, options: Options): Promise<(part: Part) => Promise<Findings>> {
   // PostgreSQL may run as another user, who must be able to get there.
   chmodSync(folder, 0o755);
   const postgres = await startPostgres({ dir: folder });
   atEnd(() => postgres.process.stop());
-  const ground = { folder, jwtSecret: randomBytes(32).toString('base64'), postgres, atEnd };
+  const ground = { folder, jwtSecret: random(), contentKey: { id: 'bench', key: random() }, postgres, atEnd };
   return part => MEASUREMENTS[part](ground, options);
 }
 

@@ -15,6 +15,7 @@ interface Listening {
   readonly jwtSecret: string;
   /** Store each message before it is relayed and acknowledged. */
   readonly databaseUrl?: string;
+  readonly connections?: number;
 }
 
 interface Input {
@@ -23,9 +24,6 @@ interface Input {
   readonly messageType?: string;
   readonly clientMessageId?: string;
 }
-
-/** As many connections as the product has at most in its tightest place; more of them made it slower. */
-const POOL_SIZE = 10;
 
 const server = createServer();
 const io = new Server(server, {
@@ -40,8 +38,8 @@ const io = new Server(server, {
 
 const commands = {
   /** Resolves to the port. */
-  async listen({ jwtSecret, databaseUrl }: Listening): Promise<number> {
-    const store = databaseUrl === undefined ? undefined : await connectStore(databaseUrl);
+  async listen({ jwtSecret, databaseUrl, connections = 10 }: Listening): Promise<number> {
+    const store = databaseUrl === undefined ? undefined : await connectStore(databaseUrl, connections);
     const key = createSecretKey(Buffer.from(jwtSecret));
     io.use((socket, next) => {
       const { token } = socket.handshake.auth as { token: string };
@@ -65,8 +63,8 @@ const commands = {
 type Store = (message: Input & { id: string; senderId: string; createdAt: string }) => Promise<unknown>;
 
 /** The leanest table that could hold a chat, with no index but its key. */
-async function connectStore(connectionString: string): Promise<Store> {
-  const pool = new Pool({ connectionString, max: POOL_SIZE });
+async function connectStore(connectionString: string, max: number): Promise<Store> {
+  const pool = new Pool({ connectionString, max });
   await pool.query(
     `create table message (
        id uuid primary key, sender_id text not null, recipient_id text not null, content text not null,

@@ -17,6 +17,7 @@ export interface Options {
   readonly storedMessages: number;
   readonly storedConversations: number;
   readonly gateways: number;
+  readonly baselineConnections: number;
   readonly maxMinutes: number;
 }
 
@@ -33,6 +34,7 @@ const NUMBERS = {
   'stored-messages': [1_000_000, 20_000_000, 'stored: messages in the large database'],
   'stored-conversations': [10_000, 200_000, 'stored: conversations in the large database'],
   gateways: [4, 16, 'gateways: how many are compared with one'],
+  'baseline-connections': [10, 190, 'database connections of the server with an insert for each message'],
   'max-minutes': [60, 240, 'the bench ends itself after this long'],
 } as const satisfies NumberOptions;
 
@@ -53,6 +55,7 @@ export function readOptions(args: readonly string[]): Options {
     storedMessages: number('stored-messages'),
     storedConversations: number('stored-conversations'),
     gateways: number('gateways'),
+    baselineConnections: number('baseline-connections'),
     maxMinutes: number('max-minutes'),
   };
 }

@@ -11,6 +11,8 @@ export interface Ground {
   /** For files of this run; removed at its end. */
   readonly folder: string;
   readonly jwtSecret: string;
+  /** With which the product encrypts. */
+  readonly contentKey: { readonly id: string; readonly key: string };
   /** The one PostgreSQL of the run. */
   readonly postgres: Postgres;
   /** Registers what must be stopped however the run ends; our own processes end with this one. */
@@ -45,8 +47,8 @@ export async function startMemory({ jwtSecret }: Ground): Promise<Server> {
 }
 
 /** Socket.IO with one insert for each message, into a table that is empty. */
-export async function startMonolith({ jwtSecret, postgres }: Ground): Promise<Server> {
-  return startMonolithWith({ jwtSecret, databaseUrl: await renewDatabase(postgres, BASELINE_DATABASE) });
+export async function startMonolith({ jwtSecret, postgres }: Ground, connections: number): Promise<Server> {
+  return startMonolithWith({ jwtSecret, databaseUrl: await renewDatabase(postgres, BASELINE_DATABASE), connections });
 }
 
 async function startMonolithWith(listening: Parameters<MonolithCommands['listen']>[0]): Promise<Server> {
@@ -68,7 +70,7 @@ export interface ProductOptions {
  * PostgreSQL, which is that of the run.
  */
 export async function startProduct(ground: Ground, options: ProductOptions): Promise<Server> {
-  const { folder, jwtSecret, postgres } = ground;
+  const { folder, jwtSecret, contentKey, postgres } = ground;
   if (!options.keepData) await renewDatabase(postgres, PRODUCT_DATABASE);
   const dataDir = join(folder, 'stack');
   mkdirSync(dataDir, { recursive: true });
@@ -78,7 +80,12 @@ export async function startProduct(ground: Ground, options: ProductOptions): Pro
     jwtSecret,
     databaseUrl: postgres.url,
     processes: { gateway: options.gateways ?? 1 },
-    env: { ...process.env, ...WITHOUT_LIMITS, CONTACT_POLICY: 'care-team' },
+    env: {
+      ...process.env,
+      ...WITHOUT_LIMITS,
+      CONTACT_POLICY: 'care-team',
+      CONTENT_KEYS: `${contentKey.id}:${contentKey.key}`,
+    },
     output: { note: text => console.error(text), line: () => undefined },
   });
   ground.atEnd(() => stack.stop());

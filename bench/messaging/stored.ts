@@ -1,5 +1,6 @@
 import { alternate } from '../measure/alternate.ts';
 import type { Findings } from '../measure/comparison.ts';
+import { lookAtPages, writeConversations, type Pages } from './busy-therapist.ts';
 import { inDatabase, urlOf } from './databases.ts';
 import { PRODUCT_DATABASE, startProduct, type Ground } from './servers.ts';
 import { talk, type Seen, type TalkOptions } from './talk.ts';
@@ -12,14 +13,18 @@ export interface StoredOptions extends TalkOptions {
 }
 
 const LARGE = 'messaging_large';
+/** A page of either, which is what is looked at. */
+const SMALL = { conversations: 50, longest: 50 };
+const MANY = { conversations: 1_000, longest: 5_000 };
 
 /** What it costs that there is a history: the same people talk, with and without. */
 export async function measureStored(ground: Ground, options: StoredOptions): Promise<Findings> {
   await prefill(ground, options);
-  const measure = async (keepData: boolean): Promise<Seen> => {
+  const measure = async (keepData: boolean): Promise<Seen & Pages> => {
     const server = await startProduct(ground, { pairs: options.pairs, keepData });
     try {
-      return await talk(ground, server, options);
+      if (!keepData) await writeConversations(ground, urlOf(ground.postgres, PRODUCT_DATABASE), SMALL);
+      return { ...(await lookAtPages(ground, server)), ...(await talk(ground, server, options)) };
     } finally {
       await server.stop();
     }
@@ -47,6 +52,14 @@ export async function measureStored(ground: Ground, options: StoredOptions): Pro
         baselineName: 'with an empty database',
         bar: { atLeast: 0.9 },
       },
+      ...(['history', 'list'] as const).map(page => ({
+        what: page === 'history' ? 'a page of a long history, p50' : 'a page of 1,000 conversations, p50',
+        unit: 'ms',
+        product: seen.large.map(each => each[page]),
+        baseline: seen.empty.map(each => each[page]),
+        baselineName: 'with a small database',
+        bar: { atMost: 1.5 },
+      })),
     ],
     costs: [costOf('large', seen.large), costOf('empty', seen.empty)],
   };
@@ -67,8 +80,9 @@ async function prefill(ground: Ground, { storedMessages, storedConversations }: 
   const each = Math.ceil(storedMessages / storedConversations);
   await inDatabase(urlOf(ground.postgres, PRODUCT_DATABASE), async client => {
     await client.query(
-      `insert into conversation (id, user_a, user_b, last_seq, version, created_at)
-       select gen_random_uuid(), 'pair' || pair || 'a', 'pair' || pair || 'b', $1, $1, now() - interval '100 days'
+      `insert into conversation (id, user_a, user_b, last_seq, version, created_at, last_message_at)
+       select gen_random_uuid(), 'pair' || pair || 'a', 'pair' || pair || 'b', $1, $1, now() - interval '100 days',
+              now() - interval '1 day'
          from generate_series(0, $2 - 1) as pair`,
       [each, storedConversations],
     );
@@ -83,7 +97,8 @@ async function prefill(ground: Ground, { storedMessages, storedConversations }: 
          from generate_series(1, $1) as seq cross join conversation c`,
       [each],
     );
-    await client.query('vacuum analyze');
   });
+  await writeConversations(ground, urlOf(ground.postgres, PRODUCT_DATABASE), MANY);
+  await inDatabase(urlOf(ground.postgres, PRODUCT_DATABASE), client => client.query('vacuum analyze'));
   await moveTo(ground, PRODUCT_DATABASE, LARGE);
 }

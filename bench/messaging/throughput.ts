@@ -5,7 +5,10 @@ import { startMemory, startMonolith, startProduct, type Ground, type Server } fr
 import { talk, type Seen, type TalkOptions } from './talk.ts';
 
 /** Messages a second that are acknowledged, in the product after they are committed. */
-export async function measureThroughput(ground: Ground, options: TalkOptions & { runs: number }): Promise<Findings> {
+export async function measureThroughput(
+  ground: Ground,
+  options: TalkOptions & { runs: number; baselineConnections: number },
+): Promise<Findings> {
   const measure = async (starting: Promise<Server>, receipts = false): Promise<Seen> => {
     const server = await starting;
     try {
@@ -18,7 +21,7 @@ export async function measureThroughput(ground: Ground, options: TalkOptions & {
   const variants: Record<string, () => Promise<Seen>> = {
     product: product(false),
     ...(isUserRequest('message:read') ? { receipts: product(true) } : {}),
-    monolith: () => measure(startMonolith(ground)),
+    monolith: () => measure(startMonolith(ground, options.baselineConnections)),
     memory: () => measure(startMemory(ground)),
   };
   const seen = await alternate(options.runs, variants);

@@ -81,6 +81,8 @@ export function startSockets(
     relayed.inc({ event });
     const left = followsPresenceState(event) ? states.hold(room, delivery) : [];
     if (except) left.push(except);
+    // Most people have one socket, and what it sent comes back for their others.
+    if (room !== undefined && left.length > 0 && isNobodyElse(io.of('/').adapter.rooms.get(room), left)) return;
     if (isDroppable(event)) left.push(SLOW_ROOM);
     const recipients = room === undefined ? io.local : io.local.to(room);
     recipients.except(left).emit(event, new RawJson(text));
@@ -199,6 +201,11 @@ export function startSockets(
     await Promise.all([io.close(), cutOff()]);
     subscriptions.close();
   });
+}
+
+/** Whether all the sockets of a room are left out. */
+function isNobodyElse(sockets: ReadonlySet<string> | undefined, left: readonly string[]): boolean {
+  return sockets === undefined || (sockets.size <= left.length && [...sockets].every(id => left.includes(id)));
 }
 
 const NOTHING = Object.freeze({});

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ANY_NAME,
   buildSubject,
+  deliveries,
   HEADERS,
   readSubject,
   toSocketEvent,
@@ -77,14 +78,14 @@ export interface Listening {
 export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Delivery) => void): Listening {
   const subscription = bus.connection.subscribe(buildSubject({ family: 'delivery', to: recipient, name: ANY_NAME }), {
     callback: (error, message) => {
-      const subject = error ? undefined : readSubject(message.subject);
-      if (!subject) {
+      const event = error ? undefined : eventOf(message.subject);
+      if (event === undefined) {
         bus.observer.setAside(error ? 'deliver' : message.subject);
         return;
       }
       try {
         receive({
-          event: toSocketEvent(subject.name),
+          event,
           text: message.string(),
           except: message.headers?.get(HEADERS.except) || undefined,
           order: readOrder(message.headers?.get(HEADERS.order)),
@@ -99,6 +100,20 @@ export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Deliv
     established: () => flushTogether(bus),
     stop: () => subscription.unsubscribe(),
   };
+}
+
+const events = new Map<string, string>();
+
+/** As a socket knows it. Subjects differ by the recipient; of what comes after that there are as many as rows. */
+function eventOf(subject: string): string | undefined {
+  const name = subject.slice(subject.lastIndexOf('.', subject.lastIndexOf('.') - 1) + 1);
+  const known = events.get(name);
+  if (known !== undefined) return known;
+  const read = readSubject(subject);
+  if (!read) return undefined;
+  const event = toSocketEvent(read.name);
+  if (Object.hasOwn(deliveries, event)) events.set(name, event);
+  return event;
 }
 
 const flushes = new WeakMap<Bus, Promise<void>>();

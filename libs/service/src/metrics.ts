@@ -54,10 +54,18 @@ export function observeBus(metrics: Metrics, log: Logger, fatal: (error: Error) 
     'family',
   ]);
   const consumed = metrics.counter('rapport_facts_consumed_total', 'Facts consumed, by outcome.', ['fact', 'outcome']);
+  // A look-up by three labels costs more than the observation; there are as many as subjects and codes.
+  const known = new Map<string, { observe(seconds: number): void }>();
+  const observe = (side: 'client' | 'server', subject: string, code: string, seconds: number): void => {
+    const key = `${side} ${subject} ${code}`;
+    const labelled = known.get(key) ?? requests.labels({ side, subject, code });
+    known.set(key, labelled);
+    labelled.observe(seconds);
+  };
   return {
     log,
-    requestEnded: (subject, code, seconds) => requests.observe({ side: 'client', subject, code }, seconds),
-    answerEnded: (subject, code, seconds) => requests.observe({ side: 'server', subject, code }, seconds),
+    requestEnded: (subject, code, seconds) => observe('client', subject, code, seconds),
+    answerEnded: (subject, code, seconds) => observe('server', subject, code, seconds),
     setAside: subject => setAside.inc({ family: readSubject(subject)?.family ?? 'unknown' }),
     consumed: (fact, outcome) => consumed.inc({ fact, outcome }),
     fatal,
