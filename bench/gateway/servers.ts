@@ -95,7 +95,7 @@ export interface BareServer extends Server {
 }
 
 export async function startBare(
-  { nats, folder, jwtSecret, nodeOptions = [] }: Ground,
+  { nats, folder, jwtSecret, nodeOptions = [] }: Omit<Ground, 'nats' | 'atEnd'> & { readonly nats?: Nats },
   { checksTokens, listensOnNats = false }: BareOptions,
 ): Promise<BareServer> {
   const program = new URL('bare-process.ts', import.meta.url);
@@ -103,7 +103,7 @@ export async function startBare(
   const child: Child<BareCommands> = await startChild<BareCommands>(program, { env });
   const port = await child.call('listen', {
     ...(checksTokens && { jwtSecret }),
-    ...(listensOnNats && { nats: { server: nats.server, password: nats.passwords.gateway } }),
+    ...(listensOnNats && nats && { nats: { server: nats.server, password: nats.passwords.gateway } }),
   });
   return {
     pid: child.pid,

@@ -45,8 +45,11 @@ export async function startRevocations(context: ProcessContext<'gateway'>, actor
   let loading: Promise<void> | undefined;
 
   const keep = (found: readonly Revoked[]): Revoked[] => {
-    const news = found.filter(({ userId, revokedBefore }) => (revoked.get(userId) ?? 0) < revokedBefore);
-    for (const { userId, revokedBefore } of news) revoked.set(userId, revokedBefore);
+    const news = found.filter(({ userId, revokedBefore }) => {
+      if ((revoked.get(userId) ?? 0) >= revokedBefore) return false;
+      revoked.set(userId, revokedBefore);
+      return true;
+    });
     for (const { userId } of news) for (const listener of listeners) listener(userId);
     return news;
   };
