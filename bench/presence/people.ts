@@ -14,6 +14,8 @@ export interface People {
   stay(): Promise<void>;
   seen(): Promise<Seen>;
   forget(): Promise<void>;
+  /** Of how many who were back within that time somebody was told that they had gone; and how many were. */
+  falseFarewells(withinSeconds: number): Promise<{ backInTime: number; saidOffline: number }>;
   stop(): Promise<void>;
 }
 
@@ -50,6 +52,15 @@ export async function startPeople(secret: string, tellsState: boolean): Promise<
         online: sum('online'),
         offline: sum('offline'),
       };
+    },
+    async falseFarewells(withinSeconds) {
+      const shares = await all(child => child.call('farewells', undefined));
+      const inTime = shares
+        .flatMap(({ awayMs }) => Object.entries(awayMs))
+        .filter(([, milliseconds]) => milliseconds < withinSeconds * 1_000)
+        .map(([userId]) => userId);
+      const saidOffline = new Set(shares.flatMap(share => share.saidOffline));
+      return { backInTime: inTime.length, saidOffline: inTime.filter(userId => saidOffline.has(userId)).length };
     },
     forget: async () => void (await all(child => child.call('forget', undefined))),
     stop: async () => void (await all(child => child.stop())),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestAsGateway, type Bus, type Delivery } from '@rapport/bus';
-import { MAX_REPORTED, type GatewayActor, type Presence } from '@rapport/contracts';
+import { MAX_REPORTED, type GatewayActor, type GatewayCallInput, type Presence } from '@rapport/contracts';
 import type { Logger } from 'pino';
 import type { GatewaySocket } from './gateway-socket.ts';
 import { RawJson } from './raw-json.ts';
@@ -9,12 +9,17 @@ import { roomOf } from './subscriptions.ts';
 export interface PresenceStates {
   /** The socket gets its `presence:state` when its user has been reported, and nothing that follows it before. */
   expect(socket: GatewaySocket): void;
-  /** These users have been reported: asks for the state of those of them who wait for it. */
-  fetch(userIds: readonly string[]): void;
+  /**
+   * These sockets have been reported: hands the states to them that came with the reply, one for each from the first
+   * on, and asks for the others.
+   */
+  hand(joined: readonly Joined[], states: readonly (readonly Presence[])[]): void;
   /** Keeps a delivery back for the sockets that wait. @returns their ids: it is not for them yet */
   hold(room: string | undefined, delivery: Delivery): string[];
   forget(socket: GatewaySocket): void;
 }
+
+type Joined = Pick<GatewayCallInput<'session.report'>['joined'][number], 'socketId' | 'userId'>;
 
 /** A user who waits: the state is the same for all their sockets. */
 interface Waiting {
@@ -44,7 +49,7 @@ export function createPresenceStates(options: {
   let wanted = new Set<string>();
   let fetching: Promise<void> | undefined;
 
-  const hand = (userId: string, entry: Waiting, presences: readonly Presence[]): void => {
+  const give = (userId: string, entry: Waiting, presences: readonly Presence[]): void => {
     // All who asked may have gone; who came after them waits for a state of their own.
     if (waiting.get(userId) !== entry) return;
     if (entry.overflowed) {
@@ -76,7 +81,7 @@ export function createPresenceStates(options: {
       const presences = ack.data.states[index];
       if (!presences) break;
       wanted.delete(userId);
-      hand(userId, entry, presences);
+      give(userId, entry, presences);
     }
   };
 
@@ -98,9 +103,16 @@ export function createPresenceStates(options: {
       if (entry) entry.sockets.add(socket);
       else waiting.set(userId, { sockets: new Set([socket]), held: [], overflowed: false });
     },
-    fetch(userIds) {
-      for (const userId of userIds) wanted.add(userId);
-      fetching ??= fetchAll().finally(() => (fetching = undefined));
+    hand(joined, told) {
+      for (const [index, { socketId, userId }] of joined.entries()) {
+        const entry = waiting.get(userId);
+        // Without that socket it is another entry, younger than the state.
+        if (!entry || ![...entry.sockets].some(({ id }) => id === socketId)) continue;
+        const presences = told[index];
+        if (presences) give(userId, entry, presences);
+        else wanted.add(userId);
+      }
+      if (wanted.size > 0) fetching ??= fetchAll().finally(() => (fetching = undefined));
     },
     hold(room, delivery) {
       if (waiting.size === 0) return [];

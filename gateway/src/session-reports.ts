@@ -6,6 +6,7 @@ import {
   type ChosenStatus,
   type GatewayActor,
   type GatewayCallInput,
+  type Presence,
 } from '@rapport/contracts';
 import type { Logger } from 'pino';
 import type { GatewaySocket } from './gateway-socket.ts';
@@ -32,8 +33,8 @@ interface SessionReportsOptions {
   log: Logger;
   /** Those that are connected: what is reported when everything has to be. */
   sockets: ReadonlyMap<string, GatewaySocket>;
-  /** The presence service knows from now on that these users are connected. */
-  onReported: (userIds: readonly string[]) => void;
+  /** The presence service knows that these are connected, and says of as many as it can, from the first on, whom they see. */
+  onReported: (joined: Report['joined'], states: readonly (readonly Presence[])[]) => void;
   /** The number of the latest revocation that the presence service knows of. */
   onRevocation: (number: number) => void;
 }
@@ -96,6 +97,7 @@ export function startSessionReports(options: SessionReportsOptions): SessionRepo
     underWay = undefined;
     ({ leaseMs } = ack.data);
     options.onRevocation(ack.data.revocation);
+    if (ack.data.known && report.joined.length > 0) options.onReported(report.joined, ack.data.states);
     return ack.data.known;
   };
 
@@ -134,7 +136,6 @@ export function startSessionReports(options: SessionReportsOptions): SessionRepo
       forgetTrack([]);
       return;
     }
-    options.onReported(joined.map(({ userId }) => userId));
   };
 
   const reportChanges = async (): Promise<void> => {
@@ -147,8 +148,6 @@ export function startSessionReports(options: SessionReportsOptions): SessionRepo
   };
 
   const settle = (changes: readonly Change[]): void => {
-    const joined = changes.flatMap(({ kind, item }) => (kind === 'joined' ? item.userId : []));
-    if (joined.length > 0) options.onReported(joined);
     for (const change of changes) {
       if (change.kind === 'set') change.done();
     }

@@ -99,7 +99,7 @@ export function startSockets(
     log,
     actor: gateway,
     sockets,
-    onReported: userIds => states.fetch(userIds),
+    onReported: (joined, told) => states.hand(joined, told),
     onRevocation: number => revocations.heardOf(number),
   });
   context.onStop('session reports', () => reports.stop());

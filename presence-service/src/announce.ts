@@ -2,12 +2,16 @@ import { deliver, type Bus } from '@rapport/bus';
 import type { Config, Recipient } from '@rapport/contracts';
 import { asDates } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
+import { contactsThere, type ContactsThere } from './contacts.ts';
 import { newsOf, type Change, type News } from './news.ts';
 
 export type ContactPolicy = Config<'presence-service'>['CONTACT_POLICY'];
 
-/** Tells those who may know, and marks what was told. */
-export type Announce = (changes: readonly Change[]) => Promise<void>;
+/**
+ * Tells those who may know, and marks what was told.
+ * @param there the contacts who are there, when that was asked for after the commit already
+ */
+export type Announce = (changes: readonly Change[], there?: ContactsThere) => Promise<void>;
 
 export interface AnnounceOptions {
   bus: Bus;
@@ -23,10 +27,10 @@ const MOST_REPEATS = 3;
 /** Called after the commit. What a crash keeps back, the sweeper announces. */
 export function createAnnounce(options: AnnounceOptions): Announce {
   const { pool } = options;
-  return async changes => {
+  return async (changes, there) => {
     let untold = changes;
     for (let repeat = 0; untold.length > 0 && repeat < MOST_REPEATS; repeat += 1) {
-      await tell(options, pool, untold);
+      await tell(options, pool, untold, repeat === 0 ? there : undefined);
       untold = await markTold(pool, untold);
     }
   };
@@ -37,23 +41,24 @@ export async function tell(
   { bus, policy, count }: AnnounceOptions,
   database: Pool | PoolClient,
   changes: readonly Change[],
+  known?: ContactsThere,
 ): Promise<void> {
   if (policy === 'open') {
     for (const change of changes) {
-      // The room of the person's own sockets is left out like a socket: the two have names of one kind.
-      for (const news of newsOf(change)) send(bus, 'all', news, `user:${change.userId}`);
-      for (const { event } of newsOf(change)) count(event, 1);
+      for (const news of newsOf(change)) {
+        // The room of the person's own sockets is left out like a socket: the two have names of one kind.
+        send(bus, 'all', news, `user:${change.userId}`);
+        count(news.event, 1);
+      }
     }
     return;
   }
-  const interested = await interestedIn(
-    database,
-    changes.map(({ userId }) => userId),
-  );
+  const userIds = changes.map(({ userId }) => userId);
+  const there = known ?? (await contactsThere(database, userIds));
   for (const change of changes) {
-    const contacts = interested.get(change.userId) ?? [];
+    const contacts = there.get(change.userId) ?? [];
     for (const news of newsOf(change)) {
-      for (const user of contacts) send(bus, { user }, news);
+      for (const { userId } of contacts) send(bus, { user: userId }, news);
       count(news.event, contacts.length);
     }
   }
@@ -63,26 +68,9 @@ export function send(bus: Bus, to: Recipient, news: News, except?: string): void
   deliver(bus, to, news.event, news.payload, { except });
 }
 
-/** The contacts of these people who are there to be told. */
-async function interestedIn(database: Pool | PoolClient, userIds: readonly string[]): Promise<Map<string, string[]>> {
-  const { rows } = await database.query<{ userId: string; contacts: string[] }>({
-    name: 'presence-interested',
-    text: `select s.user_id as "userId", array_agg(c.user_id) as contacts
-             from unnest($1::text[]) as s (user_id)
-             cross join lateral (
-               select therapist_user_id as user_id from care_relationship where client_user_id = s.user_id and linked
-               union
-               select client_user_id from care_relationship where therapist_user_id = s.user_id and linked) c
-             join presence p on p.user_id = c.user_id and p.status <> 'offline'
-            group by s.user_id`,
-    values: [userIds],
-  });
-  return new Map(rows.map(({ userId, contacts }) => [userId, contacts]));
-}
-
 /** @returns the people who have changed again meanwhile: what was told may have come after news that were newer */
 async function markTold(pool: Pool, changes: readonly Change[]): Promise<Change[]> {
-  const { rows } = await pool.query<Omit<Change, 'from'> & { told: boolean }>({
+  const { rows } = await pool.query<Omit<Change, 'from'>>({
     name: 'presence-told',
     text: `with told as (
              update presence p set untold = false from unnest($1::text[], $2::int[]) as t (user_id, version)

@@ -2,9 +2,11 @@ import type { GatewayCall } from '@rapport/bus';
 import type { GatewayCallInput, GatewayCallOutput } from '@rapport/contracts';
 import { inTransaction } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
-import type { Announce } from './announce.ts';
+import type { Announce, ContactPolicy } from './announce.ts';
+import { contactsThere } from './contacts.ts';
 import { receiveReport, wantCheck } from './lease.ts';
 import type { Change } from './news.ts';
+import { statesOf, statesOfAll } from './presence-state.ts';
 import { lockPeople, settle } from './settle.ts';
 import { choose } from './status.ts';
 
@@ -18,19 +20,38 @@ export interface Grace {
   readonly afterLoss: number;
 }
 
-/** Commits what changed on a gateway in one transaction, then announces who is shown another status by it. */
-export function createReportSessions({ pool, grace, announce }: { pool: Pool; grace: Grace; announce: Announce }) {
+/**
+ * Commits what changed on a gateway in one transaction, then announces who is shown another status by it, and replies
+ * with what those who joined see: read after the commit, so that whatever changes later is delivered to them.
+ */
+export function createReportSessions({ pool, policy, grace, announce }: ReportOptions) {
   return async ({ actor, input }: GatewayCall<'session.report'>): Promise<GatewayCallOutput<'session.report'>> => {
     const { known, changes, revocation } = await inTransaction(pool, async client => {
       const reception = await receiveReport(client, actor.gateway, input);
-      const applied = reception.apply
-        ? { known: true, changes: await apply(client, actor.gateway, input, reception, grace) }
-        : { known: reception.known, changes: [] };
-      return { ...applied, revocation: await lastRevocation(client) };
+      const [applied, last] = await Promise.all([
+        reception.apply ? apply(client, actor.gateway, input, reception, grace) : [],
+        lastRevocation(client),
+      ]);
+      return { known: reception.apply || reception.known, changes: applied, revocation: last };
     });
-    await announce(changes);
-    return { known, leaseMs: grace.afterLoss, revocation };
+    // A repeat has its states asked for: they are read when they are needed.
+    const viewers = known ? input.joined.map(({ userId }) => userId) : [];
+    const reply = { known, leaseMs: grace.afterLoss, revocation };
+    if (policy === 'open') {
+      await announce(changes);
+      return { ...reply, states: viewers.length > 0 ? await statesOfAll(pool, viewers) : [] };
+    }
+    const there = await contactsThere(pool, [...new Set([...viewers, ...changes.map(({ userId }) => userId)])]);
+    await announce(changes, there);
+    return { ...reply, states: statesOf(viewers, there) };
   };
+}
+
+interface ReportOptions {
+  pool: Pool;
+  policy: ContactPolicy;
+  grace: Grace;
+  announce: Announce;
 }
 
 async function lastRevocation(client: PoolClient): Promise<number> {
@@ -54,22 +75,26 @@ async function apply(
   const userIds = [...joined, ...set, ...left].map(({ userId }) => userId).concat(forgotten);
   if (userIds.length === 0) return [];
   const people = await lockPeople(client, userIds);
-  if (joined.length > 0) await join(client, gateway, seq, joined);
-  if (set.length > 0) await setAway(client, gateway, set);
-  if (left.length > 0) await leave(client, gateway, left, now, grace);
-  if (forgotten.length > 0) await endForgotten(client, gateway, begunSeq, now, grace);
   const dnd = new Map(set.map(({ userId, status }) => [userId, choose(status).dnd]));
-  return settle(client, people, now, dnd);
+  // Sent one after the other, and answered in that order: what comes last sees what came before.
+  const writing = [
+    ...(joined.length > 0 ? join(client, gateway, seq, joined) : []),
+    ...(set.length > 0 ? [setAway(client, gateway, set)] : []),
+    ...(left.length > 0 ? [leave(client, gateway, left, now, grace)] : []),
+    ...(forgotten.length > 0 ? [endForgotten(client, gateway, begunSeq, now, grace)] : []),
+  ];
+  const [changes] = await Promise.all([settle(client, people, now, dnd), ...writing]);
+  return changes;
 }
 
 /** A session that begins takes the place of those of its person that have ended: they need no grace any more. */
-async function join(client: PoolClient, gateway: string, seq: number, joined: Report['joined']): Promise<void> {
-  await client.query({
+function join(client: PoolClient, gateway: string, seq: number, joined: Report['joined']): Promise<unknown>[] {
+  const replacing = client.query({
     name: 'session-replace',
     text: 'delete from session where user_id = any($1) and counts_until is not null',
     values: [joined.map(({ userId }) => userId)],
   });
-  await client.query({
+  const joining = client.query({
     name: 'session-join',
     text: `insert into session (gateway, socket_id, user_id, away, reported_seq)
            select $1, j.socket_id, j.user_id, j.away, $2
@@ -84,6 +109,7 @@ async function join(client: PoolClient, gateway: string, seq: number, joined: Re
       joined.map(({ away }) => away),
     ],
   });
+  return [replacing, joining];
 }
 
 async function setAway(client: PoolClient, gateway: string, set: Report['set']): Promise<void> {

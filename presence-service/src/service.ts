@@ -3,6 +3,7 @@ import type { ProcessContext } from '@rapport/service';
 import {
   assertMigrated,
   connectDatabase,
+  connectPipeline,
   repeat,
   startConsumers,
   unavailableWithoutDatabase,
@@ -12,14 +13,17 @@ import { createAnnounce, type AnnounceOptions } from './announce.ts';
 import { createAttention } from './attention.ts';
 import { createChangeRelationship } from './change-relationship.ts';
 import { database } from './database.ts';
-import { createGetPresence, createGetPresenceForService, createStatePresence } from './get-presence.ts';
+import { createGetPresence, createGetPresenceForService } from './get-presence.ts';
 import { observePresence } from './observe.ts';
+import { createStatePresence } from './presence-state.ts';
 import { createReportSessions } from './report-sessions.ts';
 import { createListRevocations, createRevokeSessions } from './revoke-sessions.ts';
 import { createSweep } from './sweep.ts';
 
 /** How often what is due is looked for: a grace of five seconds may last this much longer. */
 const SWEEP_EVERY_MS = 250;
+/** A gateway makes one report at a time. */
+const REPORTING_CONNECTIONS = 4;
 
 /** Starts the service: database, what time does, facts, then the answers to every request of the table that is its own. */
 export async function startPresenceService(context: ProcessContext<'presence-service'>): Promise<void> {
@@ -33,9 +37,13 @@ export async function startPresenceService(context: ProcessContext<'presence-ser
   await assertMigrated(orm);
   health.add('database', ping);
 
+  // For the hot path: statements are planned once, and sent without waiting for the answer to the one before.
+  const reporting = connectPipeline({ url: config.DATABASE_URL, size: REPORTING_CONNECTIONS, log });
+  onStop('reporting connections', () => reporting.close());
+
   const policy = config.CONTACT_POLICY;
   const grace = { afterEnd: config.PRESENCE_GRACE_MS, afterLoss: config.PRESENCE_LEASE_MS };
-  const announcing: AnnounceOptions = { bus, pool, policy, count: observePresence(metrics, pool) };
+  const announcing: AnnounceOptions = { bus, pool: reporting.pool, policy, count: observePresence(metrics, pool) };
   const announce = createAnnounce(announcing);
 
   const look = createAttention(bus, pool);
@@ -65,8 +73,8 @@ export async function startPresenceService(context: ProcessContext<'presence-ser
       'session.revoke': createRevokeSessions({ bus, pool, log }),
     }),
     gateway: unavailableWithoutDatabase({
-      'session.report': createReportSessions({ pool, grace, announce }),
-      'presence.state': createStatePresence({ pool, policy }),
+      'session.report': createReportSessions({ pool: reporting.pool, policy, grace, announce }),
+      'presence.state': createStatePresence({ pool: reporting.pool, policy }),
       'revocation.list': createListRevocations({ orm, pool }),
     }),
   });

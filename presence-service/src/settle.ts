@@ -80,8 +80,7 @@ export async function settle(
 ): Promise<Change[]> {
   const userIds = [...people.keys()];
   if (userIds.length === 0) return [];
-  const allReported = await haveAllReported(client);
-  const devices = await devicesOf(client, userIds);
+  const [allReported, devices] = await Promise.all([haveAllReported(client), devicesOf(client, userIds)]);
   const settled = [...people.values()].map(person => {
     const wishes = { dnd: dnd.get(person.userId) ?? person.dnd, devices: devices.get(person.userId) ?? [] };
     const to = statusOf({ ...wishes, shown: person.status, allReported }, now.getTime());

@@ -39,7 +39,7 @@ export async function startReplica(nats: Nats, pool: Pool): Promise<Replica> {
   const bus: Bus = await busAs(nats, 'presence-service');
   const announcing: AnnounceOptions = { bus, pool, policy: 'open', count: () => undefined };
   const announce = createAnnounce(announcing);
-  const report = createReportSessions({ pool, grace: GRACE, announce });
+  const report = createReportSessions({ pool, policy: 'open', grace: GRACE, announce });
   let attention = { now: new Date(0), since: new Date(0) };
   const look = () => Promise.resolve(attention);
   const sweep = createSweep({ pool, grace: GRACE, announce, announcing, look, log: recordedLog().log });

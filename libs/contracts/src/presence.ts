@@ -96,11 +96,15 @@ export const presenceGatewayCalls = {
       known: z.boolean().meta({ description: 'False: not applied, report everything there is from the beginning.' }),
       leaseMs: z.int().positive().meta({ description: 'A gateway that is silent for this long is given up.' }),
       revocation: z.int().nonnegative().meta({ description: 'The number of the latest revocation.' }),
+      states: z.array(z.array(Presence).max(MAX_PRESENCES)).meta({
+        description: 'Whom those who joined see, as many of them as fit, from the first on.',
+      }),
     }),
     answeredBy: 'presence-service',
   },
   'presence.state': {
-    summary: 'Whom each of these connected users sees, as many of them as fit into a reply, from the first on.',
+    summary:
+      'Whom each of these connected users sees: of those for whom the reply to a report had no room, or was lost.',
     input: z.object({ userIds: z.array(Id).max(MAX_REPORTED) }),
     output: z.object({ states: z.array(z.array(Presence).max(MAX_PRESENCES)) }),
     answeredBy: 'presence-service',

@@ -75,6 +75,7 @@ describe('what each user may do, word for word', () => {
       ...deliveriesOf('presence-service'),
       'control.v1.session.revoked',
       '_INBOX_gateway.>',
+      '_INBOX_notification-service.>',
       '_INBOX_back-office.>',
       '_INBOX_ops.>',
       '_INBOX.>',
