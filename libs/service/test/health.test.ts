@@ -20,14 +20,15 @@ let postgres: Postgres;
 let child: Child;
 let url: string;
 let databaseUrl: string;
-/** One would do for the requests, and a second one for the outbox. */
+/** Of its four connections two are for writing messages. */
 const POOL_SIZE = 2;
+const CONNECTIONS = 4;
 const dir = temporaryFolder();
 
 beforeAll(async () => {
   [nats, postgres] = await Promise.all([runningNats({ dir }), runningPostgres({ dir })]);
   databaseUrl = await newDatabase(postgres);
-  const environment = { ...serviceEnvironment(nats, databaseUrl), DATABASE_POOL_SIZE: String(POOL_SIZE) };
+  const environment = { ...serviceEnvironment(nats, databaseUrl), DATABASE_POOL_SIZE: String(CONNECTIONS) };
   ({ child, url } = await runningService(environment));
 }, START_TIMEOUT_MS);
 
@@ -84,10 +85,7 @@ test('a service whose connections are all taken by requests is busy, not unready
   await client.query('lock table conversation in access exclusive mode');
   const actor = { userId: 'alice', role: 'client' } as const;
   const requests = Array.from({ length: 20 }, (_, index) =>
-    requestForUser(gateway, 'message:send', {
-      actor: { ...actor, userId: `u-${index}` },
-      input: { recipientId: 'bob', content: 'x', messageType: 'TEXT' },
-    }),
+    requestForUser(gateway, 'conversation:list', { actor: { ...actor, userId: `u-${index}` }, input: { limit: 50 } }),
   );
   await until(async () => {
     const waiting = await client.query(
