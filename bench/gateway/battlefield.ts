@@ -10,6 +10,7 @@ import type { PairsCommands } from '../load/pairs-process.ts';
 import type { Target } from '../load/web-socket.ts';
 import { withMemoryOnSignal } from '../measure/collected-memory.ts';
 import { startCrowd, type Crowd } from './crowd.ts';
+import { linkPairs } from '../run/link-pairs.ts';
 import { sampleMessage } from './sample-message.ts';
 import type { Ground } from './servers.ts';
 
@@ -45,6 +46,7 @@ export async function startBattlefield(ground: Ground, pairs: number): Promise<B
     // Twice is once: it is also stopped when the bench is interrupted.
     stops.push(() => stack.stop());
     ground.atEnd(() => stack.stop());
+    await linkPairs(stack.databases['messaging-service'], pairs);
     const bus = await messagingBus(stack);
     stops.push(() => bus.connection.close());
     const crowd = await startCrowd(secret);
@@ -87,6 +89,8 @@ function startProduct({ folder, jwtSecret }: Ground): Promise<Stack> {
     env: {
       ...process.env,
       LOG_LEVEL: 'warn',
+      // As it runs for a platform: under `open` everybody would be told of each of the 10,000.
+      CONTACT_POLICY: 'care-team',
       // Or 10,000 sockets would take 20 s to come.
       MAX_HANDSHAKES_PER_SECOND: '0',
     },

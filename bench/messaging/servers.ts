@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { startStack, type Postgres } from '@rapport/local-stack';
 import { startChild } from '../child/start-child.ts';
 import type { Target } from '../load/web-socket.ts';
-import { inDatabase, renewDatabase } from './databases.ts';
+import { linkPairs } from '../run/link-pairs.ts';
+import { renewDatabase } from './databases.ts';
 import type { MonolithCommands } from './monolith-process.ts';
 
 /** Where all servers of a run stand, so that all of them are treated alike. */
@@ -97,15 +98,4 @@ export async function startProduct(ground: Ground, options: ProductOptions): Pro
     ),
     stop: () => stack.stop(),
   };
-}
-
-async function linkPairs(databaseUrl: string, pairs: number): Promise<void> {
-  await inDatabase(databaseUrl, async client => {
-    await client.query(
-      `insert into care_relationship (id, client_user_id, therapist_user_id, linked, version, since)
-       select gen_random_uuid(), 'pair' || pair || 'a', 'pair' || pair || 'b', true, 1, now()
-         from generate_series(0, $1 - 1) as pair on conflict do nothing`,
-      [pairs],
-    );
-  });
 }
