@@ -1,16 +1,14 @@
-import { mkdirSync, chmodSync } from 'node:fs';
-import { join } from 'node:path';
 import { connectBus, deliver, type Bus } from '@rapport/bus';
-import { startStack, type Stack } from '@rapport/local-stack';
+import type { Stack } from '@rapport/local-stack';
 import { silentObserver } from '../../e2e/silent-observer.ts';
 import { startChild, type Child } from '../child/start-child.ts';
 import type { HostileCommands } from '../load/hostile-process.ts';
 import { pace } from '../load/pace.ts';
 import type { PairsCommands } from '../load/pairs-process.ts';
 import type { Target } from '../load/web-socket.ts';
-import { withMemoryOnSignal } from '../measure/collected-memory.ts';
 import { startCrowd, type Crowd } from './crowd.ts';
 import { linkPairs } from '../run/link-pairs.ts';
+import { startProduct } from './product.ts';
 import { sampleMessage } from './sample-message.ts';
 import type { Ground } from './servers.ts';
 
@@ -74,28 +72,6 @@ export async function startBattlefield(ground: Ground, pairs: number): Promise<B
     await stop();
     throw error;
   }
-}
-
-function startProduct({ folder, jwtSecret }: Ground): Promise<Stack> {
-  // PostgreSQL may run as another user, who must be able to get there.
-  const dataDir = join(folder, 'stack');
-  mkdirSync(dataDir);
-  for (const path of [folder, dataDir]) chmodSync(path, 0o755);
-  // The processes of the stack have it from here.
-  process.env['NODE_OPTIONS'] = withMemoryOnSignal(folder);
-  return startStack({
-    dataDir,
-    jwtSecret,
-    env: {
-      ...process.env,
-      LOG_LEVEL: 'warn',
-      // As it runs for a platform: under `open` everybody would be told of each of the 10,000.
-      CONTACT_POLICY: 'care-team',
-      // Or 10,000 sockets would take 20 s to come.
-      MAX_HANDSHAKES_PER_SECOND: '0',
-    },
-    output: { note: text => console.error(text), line: (name, text) => console.error(`${name} ${text}`) },
-  });
 }
 
 function messagingBus({ nats }: Stack): Promise<Bus> {

@@ -2,7 +2,8 @@ import { alternate } from '../measure/alternate.ts';
 import { collectedMemory, type Memory } from '../measure/collected-memory.ts';
 import type { Comparison, Findings } from '../measure/comparison.ts';
 import { startCrowd } from './crowd.ts';
-import { startBare, startGateway, type Ground, type Server } from './servers.ts';
+import { startProduct } from './product.ts';
+import { startBare, type Ground, type Server } from './servers.ts';
 
 /** Connected before the count begins, so that code, tables and the first growth of the heap are not in it. */
 const WARM_UP_SOCKETS = 500;
@@ -57,4 +58,17 @@ export async function measureIdleMemory(
       compare('external', 'idle connection, outside of the heap', 'bare'),
     ],
   };
+}
+
+/** Of the whole product: without the others sockets would wait for what they are told after connect. */
+async function startGateway(ground: Ground): Promise<Server> {
+  const before = process.env['NODE_OPTIONS'];
+  const stack = await startProduct(ground);
+  // The baselines have their own from their ground.
+  if (before === undefined) delete process.env['NODE_OPTIONS'];
+  else process.env['NODE_OPTIONS'] = before;
+  ground.atEnd(() => stack.stop());
+  const { hostname, port } = new URL(stack.gateways[0] ?? '');
+  const target = { host: hostname, port: Number(port) };
+  return { pid: stack.programs.get('gateway')?.pid ?? 0, target, stop: () => stack.stop() };
 }

@@ -87,7 +87,14 @@ export function createAdmission(
         const identity = await authenticate(tokenOf(socket));
         revocations.check(identity);
         gone.undo(perUser.enter(identity.actor.userId));
-        socket.data = { identity, pending: 0, leaving: false, away: false, leaveRooms: () => undefined };
+        socket.data = {
+          identity,
+          unread: undefined,
+          pending: 0,
+          leaving: false,
+          away: false,
+          leaveRooms: () => undefined,
+        };
         gone.undo(() => socket.data.leaveRooms());
         socket.data.leaveRooms = await enterRooms(socket, identity);
         // Counted when nothing is missed any more: what comes later comes as an event.

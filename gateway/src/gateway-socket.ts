@@ -6,8 +6,8 @@ import type { Unread } from './unread-counts.ts';
 /** What the gateway knows of a socket. */
 interface SocketData {
   identity: Identity;
-  /** For `session:ready`. */
-  unread?: Unread;
+  /** For `session:ready`, until it is sent. */
+  unread: Unread | undefined;
   /** Requests of this socket that are under way. */
   pending: number;
   /** Being sent away: what it still asks for is refused. */
