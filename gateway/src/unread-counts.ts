@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { requestAsGateway, type Bus } from '@rapport/bus';
 import { MAX_COUNTED_USERS, type GatewayActor } from '@rapport/contracts';
 import type { Logger } from 'pino';
@@ -14,6 +15,7 @@ export interface UnreadCounts {
 
 /** Who connects does not wait longer for a service that is slow or gone: the lists say the same a little later. */
 const TIMEOUT_MS = 1_000;
+const COLLECT_MS = 10;
 
 type Call = 'message.unread-counts' | 'notification.unread-counts';
 
@@ -55,7 +57,11 @@ function createCounter({ bus, log, actor }: { bus: Bus; log: Logger; actor: Gate
     isAsking = true;
     // Whoever connects in the same turn is asked for with the first.
     await Promise.resolve();
-    while (waiting.size > 0) await askOnce();
+    while (waiting.size > 0) {
+      await askOnce();
+      // Who connects meanwhile is asked for together: thousands come at one moment, and one waits for nobody.
+      await sleep(COLLECT_MS);
+    }
     isAsking = false;
   };
 
