@@ -12,6 +12,8 @@ import { BROKEN_PRODUCTS } from './products.ts';
 /** The sentences of a checker's complaint, as Jest prints them. */
 const SENTENCE = /^\s*\+\s{5,}"(.*)",?$/;
 const SENTENCES_SHOWN = 5;
+/** Some breaks show in a race alone, which a short history may not have. */
+const LONG = { HISTORY_MESSAGES: '20000' };
 
 function breakIn(folder: string, { name, edits }: BrokenProduct): void {
   for (const { file, from, to } of edits) {
@@ -31,7 +33,7 @@ function testOutput(broken: BrokenProduct): string {
   try {
     breakIn(folder, broken);
     const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', broken.test];
-    const run = spawnSync(execPath, jest, { cwd: folder, encoding: 'utf8', env });
+    const run = spawnSync(execPath, jest, { cwd: folder, encoding: 'utf8', env: { ...env, ...LONG } });
     return run.stdout + run.stderr;
   } finally {
     rmSync(folder, { recursive: true, force: true });

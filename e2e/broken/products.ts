@@ -2,6 +2,7 @@ import { BROKEN_APPOINTMENTS } from './appointments.ts';
 import type { BrokenProduct } from './broken-product.ts';
 
 const HISTORY = 'e2e/history/history';
+const PIPELINE = 'libs/service/src/database/pipeline.ts';
 const STATEMENTS = 'messaging-service/src/message-statements.ts';
 const TABLES = 'messaging-service/src/migrations/2026-11-23-messages.ts';
 
@@ -37,9 +38,16 @@ export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
       },
       {
         file: STATEMENTS,
-        from: `            order by c.id for update of c`,
-        to: `             cross join lateral (select nextval(format('%I', 'numbers_' || c.id))::int - 1 as n) as number
-            order by c.id`,
+        from: `             from conversation c
+            where c.id = any(array(`,
+        to: `             from conversation c
+             cross join lateral (select nextval(format('%I', 'numbers_' || c.id))::int - 1 as n) as number
+            where c.id = any(array(`,
+      },
+      {
+        file: STATEMENTS,
+        from: `            order by c.id for update`,
+        to: `            order by c.id`,
       },
       { file: 'messaging-service/src/send-queue.ts', from: 'const MAX_ITEMS = 512;', to: 'const MAX_ITEMS = 1;' },
     ],
@@ -47,16 +55,20 @@ export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
   },
   {
     name: 'early-ack',
-    what: 'a message is acknowledged before its transaction is committed',
+    what: 'a message is acknowledged a tenth of a second before its transaction is committed',
     test: HISTORY,
     edits: [
       {
-        file: 'libs/service/src/database/pipeline.ts',
+        file: PIPELINE,
         from: `const [{ command }] = await Promise.all([client.query('commit'), writing.written]);`,
         to: `await writing.written;
-    void client.query('commit').catch(() => undefined);
+    isEarly = true;
+    const end = (error?: unknown) => client.release(error !== undefined);
+    setTimeout(() => void client.query('commit').then(() => end(), end), 100);
     const command = 'COMMIT' as string;`,
       },
+      { file: PIPELINE, from: 'let broken = false;', to: 'let [broken, isEarly] = [false, false];' },
+      { file: PIPELINE, from: 'client.release(broken);', to: 'if (!isEarly) client.release(broken);' },
     ],
     seenAs: ['ackedIsStored'],
   },
