@@ -91,23 +91,18 @@ async function notify(options: MessagesOptions, client: PoolClient, userId: stri
   const recipient = (await options.findRecipients(client, [userId])).get(userId);
   if (!recipient) throw new Error('a recipient was not looked up');
   let version = (await lockInboxes(client, new Map([[userId, 0]]))).get(userId) ?? 0;
+  // In one statement: what commits while it runs stays for the next look.
   const { rows } = await client.query<{ conversationId: string; senderId: string; seqs: number[] }>({
     name: 'messages-take',
     text: `with taken as (
-             delete from waiting_message w
-              where user_id = $1
-                and not exists (select from conversation_read r where r.user_id = $1
+             delete from waiting_message w where user_id = $1
+              returning conversation_id, sender_id, seq,
+                        exists (select from conversation_read r where r.user_id = w.user_id
                                    and r.conversation_id = w.conversation_id and r.read_up_to_seq >= w.seq)
-                and not exists (select from deleted_message d
-                                 where d.conversation_id = w.conversation_id and d.seq = w.seq)
-              returning conversation_id, sender_id, seq)
+                     or exists (select from deleted_message d
+                                 where d.conversation_id = w.conversation_id and d.seq = w.seq) as is_over)
            select conversation_id as "conversationId", sender_id as "senderId", array_agg(seq order by seq) as seqs
-             from taken group by conversation_id, sender_id`,
-    values: [userId],
-  });
-  await client.query({
-    name: 'messages-over',
-    text: 'delete from waiting_message where user_id = $1 and look_at <= now()',
+             from taken where not is_over group by conversation_id, sender_id`,
     values: [userId],
   });
   if (rows.length === 0) return [];

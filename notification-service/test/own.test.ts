@@ -72,6 +72,29 @@ test('messages to somebody without a session are one notification for each conve
   expect(notifications).toHaveLength(2);
 });
 
+test('a message that comes while the ones before it are looked at is told too', async () => {
+  const wait = `insert into waiting_message (user_id, conversation_id, seq, sender_id, look_at) values ('ann', 'c-ann', $1, 'sender', $2)`;
+  await around.pool.query(wait, [1, new Date(Date.now() + 1_000)]);
+  const client = await around.pool.connect();
+  try {
+    // The look blocks on the first message, which is locked here, and the second comes meanwhile.
+    await client.query('begin');
+    await client.query(`select from waiting_message where user_id = 'ann' for update`);
+    await client.query(wait, [2, new Date()]);
+    await until(async () => {
+      const { rowCount } = await around.pool.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%delete from waiting_message%'`,
+      );
+      return rowCount !== 0;
+    });
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+  await until(async () => (await list('ann')).notifications[0]?.message.includes('2 new') === true);
+  expect((await list('ann')).unreadCount).toBe(1);
+});
+
 test('the same fact twice counts once', async () => {
   const [data, id] = [sent('bob', 1), uuidv7()];
   await tell(messaging, 'message.sent', data, id);
