@@ -65,7 +65,8 @@ function write(
   return inUnitOfWork(orm, async em => {
     const lockMode = LockMode.PESSIMISTIC_WRITE;
     const conversation = await em.findOneOrFail(ConversationEntity, { id: conversationId }, { lockMode });
-    const row = await em.findOneOrFail(MessageEntity, { id: messageId });
+    // Locked too, against a rotation of keys: it takes no version, and must see what the earlier text is under.
+    const row = await em.findOneOrFail(MessageEntity, { id: messageId }, { lockMode });
     const { revision, sealed, keyId } = row;
     const now = new Date();
     if (!apply(row, conversation, now)) return { message: toMessage(row, seal), news: undefined };

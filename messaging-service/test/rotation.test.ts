@@ -99,11 +99,31 @@ test('several at once, while people go on editing and deleting, lose no change a
     for (const index of upTo(60)) await change(index * 15, after, index % 3 ? `changed ${index}` : undefined);
   })();
   await Promise.all([...replicas.map(replica => rotateContentKeys(replica, after, nothing)), changing]);
-  await rotateContentKeys(pool, after, nothing);
   expect(Object.keys(await keysInUse())).toEqual(['2026-11']);
   const seen = await contents(createSeal([NEW]));
   for (const index of upTo(60)) expect(seen[index * 15]).toBe(index % 3 ? `changed ${index}` : undefined);
   expect(seen.filter(content => content?.startsWith('text '))).toHaveLength(MANY - 60);
+});
+
+test('an edit that is under way when it begins leaves no earlier text under the old key', async () => {
+  const holder = await pool.connect();
+  await holder.query('begin');
+  // The edit has read the text and waits to write it to the record; the record can be read meanwhile.
+  await holder.query('lock table message_revision in share mode');
+  const editing = change(0, after, 'edited');
+  await someoneWaits(pool);
+  const seen = Promise.withResolvers<void>();
+  let rounds = 0;
+  const rotating = rotateContentKeys(poolOf(url), after, () => {
+    rounds += 1;
+    // By then everything else is done, and it has come back for what it passed over.
+    if (rounds > 5) seen.resolve();
+  });
+  await Promise.race([rotating, seen.promise]);
+  await holder.query('commit');
+  holder.release();
+  await Promise.all([editing, rotating]);
+  expect(await keysInUse()).toEqual({ '2026-11': MANY + 1 });
 });
 
 test('a text that changed after it was read is left as it is now', async () => {
