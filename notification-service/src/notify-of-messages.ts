@@ -11,6 +11,7 @@ import { newOwnRow } from './notify-of-own.ts';
 import { planAgain } from './plan-again.ts';
 import { hasSession, UNKNOWN_WAIT_MS, type AskPresence } from './presence.ts';
 import type { FindRecipients, Recipient } from './recipients.ts';
+import { LOOK_AGAIN_MS } from './waiting-messages.ts';
 
 export interface MessagesOptions {
   pool: Pool;
@@ -26,11 +27,6 @@ export interface MessagesOptions {
 const LOOK_EVERY_MS = 250;
 /** As many as presence answers for at once. */
 const USERS = 200;
-/**
- * Who is shown as being there may have gone a moment ago, or be on a gateway that has died: presence holds on to
- * people for up to 15 s. So a message to somebody who is there is looked at once more.
- */
-const LOOK_AGAIN_MS = 20_000;
 /** A notification stands for at most this many messages: by then the number means nothing any more. */
 const MAX_SEQS = 1_000;
 

@@ -31,7 +31,7 @@ import { createSubscribePush, createUnsubscribePush } from './subscribe-push.ts'
 import { createTellAgain } from './tell-again.ts';
 import { createTexts } from './texts.ts';
 import { createConfirmUnsubscribe, createShowUnsubscribe } from './unsubscribe-page.ts';
-import { waitForLook } from './waiting-messages.ts';
+import { createWaitForLook, WAIT_EVERY_MS } from './waiting-messages.ts';
 
 const SERVICE = 'notification-service';
 
@@ -105,7 +105,7 @@ export async function startNotificationService(context: ProcessContext<typeof SE
   startConsumers(
     { service: SERVICE, bus, pool, log, outboxRetentionHours: config.OUTBOX_RETENTION_HOURS, stopping, onStop },
     {
-      'message.sent': waitForLook,
+      'message.sent': { together: createWaitForLook({ askPresence }), everyMs: WAIT_EVERY_MS },
       'message.read': createForgetReadMessages({ tellNews }),
       'message.deleted': createForgetDeletedMessage({ tellNews }),
       'relationship.changed': createNotifyOfRelationship(notifying),

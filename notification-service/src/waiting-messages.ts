@@ -1,19 +1,47 @@
 import type { Fact } from '@rapport/bus';
 import type { PoolClient } from 'pg';
+import { hasSession, type AskPresence } from './presence.ts';
+
+/** Messages that come within this time are looked at together. */
+export const WAIT_EVERY_MS = 250;
+/**
+ * Who is shown as being there may have gone a moment ago, or be on a gateway that has died: presence holds on to
+ * people for up to 15 s. So a message to somebody who is there is looked at once more.
+ */
+export const LOOK_AGAIN_MS = 20_000;
 
 /**
- * A message waits for a look at whether its recipient is there (`notify-of-messages.ts`), for many at once. Facts come
- * in any order: what is read or deleted by now needs none.
+ * Messages wait for a look at whether their recipients are there (`notify-of-messages.ts`): those of people who are
+ * there at this moment have had the first of the two. Facts come in any order: what is read or deleted by now needs
+ * none.
  */
-export async function waitForLook({ data }: Fact<'message.sent'>, client: PoolClient): Promise<void> {
-  await client.query({
-    name: 'message-wait',
-    text: `insert into waiting_message (user_id, conversation_id, seq, sender_id, look_at)
-           select $1, $2, $3, $4, now()
-            where not exists (select from conversation_read
-                               where user_id = $1 and conversation_id = $2 and read_up_to_seq >= $3)
-              and not exists (select from deleted_message where conversation_id = $2 and seq = $3)
-           on conflict do nothing`,
-    values: [data.recipientId, data.conversationId, data.seq, data.senderId],
-  });
+export function createWaitForLook({ askPresence }: { askPresence: AskPresence }) {
+  return async (facts: readonly Fact<'message.sent'>[], client: PoolClient): Promise<void> => {
+    const messages = facts.map(({ data }) => data);
+    const statuses = await askPresence([...new Set(messages.map(({ recipientId }) => recipientId))]);
+    // In order, so that two replicas that get the same facts wait for each other instead of deadlocking.
+    await client.query({
+      name: 'messages-wait',
+      text: `insert into waiting_message (user_id, conversation_id, seq, sender_id, looked, look_at)
+             select m.user_id, m.conversation_id, m.seq, m.sender_id, m.looked,
+                    clock_timestamp() + m.looked * $6 * interval '1 millisecond'
+               from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[])
+                      as m (user_id, conversation_id, seq, sender_id, looked)
+              where not exists (select from conversation_read r
+                                 where r.user_id = m.user_id and r.conversation_id = m.conversation_id
+                                   and r.read_up_to_seq >= m.seq)
+                and not exists (select from deleted_message d
+                                 where d.conversation_id = m.conversation_id and d.seq = m.seq)
+              order by m.user_id, m.conversation_id, m.seq
+             on conflict do nothing`,
+      values: [
+        messages.map(({ recipientId }) => recipientId),
+        messages.map(({ conversationId }) => conversationId),
+        messages.map(({ seq }) => seq),
+        messages.map(({ senderId }) => senderId),
+        messages.map(({ recipientId }) => (hasSession(statuses.get(recipientId)) ? 1 : 0)),
+        LOOK_AGAIN_MS,
+      ],
+    });
+  };
 }

@@ -3,7 +3,7 @@ import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream
 import { FACTS_STREAM, type FactConsumer, type FactName } from '@rapport/contracts';
 import { readCloudEvent, type Fact } from './cloud-event.ts';
 import type { Bus } from './connect.ts';
-import { withTraceOf } from './trace.ts';
+import { withSpan, withTraceOf } from './trace.ts';
 
 /** Where a consumer remembers what it has handled: its own database, in the transaction of the effect. */
 export interface Inbox<Transaction> {
@@ -13,6 +13,15 @@ export interface Inbox<Transaction> {
     eventId: string,
     work: (transaction: Transaction) => Promise<void>,
   ): Promise<'handled' | 'repeated'>;
+  /**
+   * Runs `work` for those of the events that were not handled before, all in one transaction.
+   * @returns their ids
+   */
+  onceForEach(
+    consumer: string,
+    eventIds: readonly string[],
+    work: (transaction: Transaction, newIds: ReadonlySet<string>) => Promise<void>,
+  ): Promise<ReadonlySet<string>>;
 }
 
 export interface Consuming {
@@ -21,6 +30,8 @@ export interface Consuming {
 
 /** Facts asked for ahead of the one that is being handled. */
 const PREFETCH = 100;
+/** As many as one transaction handles: half of what the server lets a consumer have unacknowledged. */
+const TOGETHER = 500;
 /** After a failure a fact comes again after 1, 2, 4 … 30 s, for as long as it takes: a fact is never dropped. */
 const RETRY_FIRST_MS = 1_000;
 const RETRY_LAST_MS = 30_000;
@@ -41,41 +52,126 @@ export function consume<N extends FactName, Transaction>(
   handle: (fact: Fact<N>, transaction: Transaction) => Promise<void>,
   afterwards?: (fact: Fact<N>) => Promise<void>,
 ): Consuming {
-  const stopping = new AbortController();
-  let messages: ConsumerMessages | undefined;
+  return follow(bus, consumer, { prefetch: PREFETCH, together: 1, everyMs: 0 }, async messages => {
+    for (const message of messages) await consumeOne(bus, consumer, inbox, handle, afterwards, message);
+  });
+}
 
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
+/**
+ * Does the same for a fact of which there are very many: those that come within `everyMs` are handled in one
+ * transaction, at most 500. When that fails they are handled one at a time, so that each has an outcome of its own.
+ */
+export function consumeTogether<N extends FactName, Transaction>(
+  bus: Bus,
+  consumer: FactConsumer & { fact: N },
+  inbox: Inbox<Transaction>,
+  handle: (facts: readonly Fact<N>[], transaction: Transaction) => Promise<void>,
+  everyMs: number,
+): Consuming {
+  const handleOne = (fact: Fact<N>, transaction: Transaction): Promise<void> => handle([fact], transaction);
+  return follow(bus, consumer, { prefetch: TOGETHER, together: TOGETHER, everyMs }, async messages => {
+    if (await consumeAll(bus, consumer, inbox, handle, messages)) return;
+    for (const message of messages) await consumeOne(bus, consumer, inbox, handleOne, undefined, message);
+  });
+}
+
+/** Reads what comes to the consumer and hands it over, in its order and never more than `together`, until stopped. */
+function follow(
+  bus: Bus,
+  consumer: FactConsumer,
+  { prefetch, together, everyMs }: { prefetch: number; together: number; everyMs: number },
+  handle: (messages: readonly JsMsg[]) => Promise<void>,
+): Consuming {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let messages: ConsumerMessages | undefined;
+  const waiting: JsMsg[] = [];
+  let arrived = (): void => undefined;
+  let taken = (): void => undefined;
+
+  const read = async (): Promise<void> => {
+    while (!signal.aborted) {
       try {
         const durable = await jetstream(bus.connection).consumers.get(FACTS_STREAM, consumer.durable);
-        messages = await durable.consume({ max_messages: PREFETCH });
+        messages = await durable.consume({ max_messages: prefetch });
         // `stop` may have come before there was anything to close.
-        if (stopping.signal.aborted) void messages.close();
-        const notBegun: JsMsg[] = [];
+        if (signal.aborted) void messages.close();
         for await (const message of messages) {
-          if (stopping.signal.aborted) notBegun.push(message);
-          else await consumeOne(bus, consumer, inbox, handle, afterwards, message);
+          waiting.push(message);
+          arrived();
+          // Not read on, so that no more is asked for: what waits here no other replica gets.
+          if (waiting.length >= prefetch && !signal.aborted) await new Promise<void>(resolve => (taken = resolve));
         }
-        // Given back only now that the subscription has ended: they would come here again. Whoever consumes
-        // next gets them at once, instead of when the time to acknowledge is over.
-        for (const message of notBegun) message.nak();
       } catch (error) {
         bus.observer.log.warn({ consumer: consumer.durable, err: error }, 'a consumer was interrupted, trying again');
       }
-      await sleep(RETRY_FIRST_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await pause(RETRY_FIRST_MS, signal);
     }
   };
-  const ended = run();
+  const work = async (): Promise<void> => {
+    while (!signal.aborted) {
+      if (waiting.length === 0) await new Promise<void>(resolve => (arrived = resolve));
+      if (waiting.length < together) await pause(everyMs, signal);
+      if (signal.aborted) return;
+      const batch = waiting.splice(0, together);
+      taken();
+      await handle(batch);
+    }
+  };
+  const [reading, working] = [read(), work()];
 
   return {
     async stop() {
       stopping.abort();
+      arrived();
+      taken();
+      await working;
       // What the server has sent is let in before the subscription ends, so that it can be given back.
       await Promise.race([bus.connection.flush(), sleep(GIVE_BACK_MS)]).catch(() => undefined);
       await messages?.close();
-      await ended;
+      await reading;
+      // Given back only now that the subscription has ended: they would come here again. Whoever consumes
+      // next gets them at once, instead of when the time to acknowledge is over.
+      for (const message of waiting) message.nak();
     },
   };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/** @returns false when the transaction failed, and nothing of it has happened */
+async function consumeAll<N extends FactName, Transaction>(
+  bus: Bus,
+  consumer: FactConsumer & { fact: N },
+  inbox: Inbox<Transaction>,
+  handle: (facts: readonly Fact<N>[], transaction: Transaction) => Promise<void>,
+  messages: readonly JsMsg[],
+): Promise<boolean> {
+  const { observer } = bus;
+  const read = messages.flatMap(message => {
+    const fact = parse(bus, consumer, message);
+    return fact ? [{ message, fact }] : [];
+  });
+  const facts = new Map(read.map(({ fact }) => [fact.id, fact]));
+  if (facts.size === 0) return true;
+  return withSpan(consumer.fact, async () => {
+    try {
+      const handled = await inbox.onceForEach(consumer.durable, [...facts.keys()], (transaction, newIds) => {
+        const fresh = [...facts.values()].filter(({ id }) => newIds.has(id));
+        return handle(fresh, transaction);
+      });
+      for (const { message, fact } of read) {
+        message.ack();
+        observer.consumed(consumer.fact, handled.has(fact.id) ? 'handled' : 'repeated');
+      }
+      return true;
+    } catch (error) {
+      observer.log.warn({ consumer: consumer.durable, facts: read.length, err: error }, 'facts failed together');
+      return false;
+    }
+  });
 }
 
 async function consumeOne<N extends FactName, Transaction>(

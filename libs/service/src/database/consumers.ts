@@ -1,4 +1,4 @@
-import { consume, type Bus, type Consuming, type Fact, type Inbox } from '@rapport/bus';
+import { consume, consumeTogether, type Bus, type Consuming, type Fact, type Inbox } from '@rapport/bus';
 import { factConsumers, type FactConsumer, type FactName, type facts, type ServiceName } from '@rapport/contracts';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
@@ -9,7 +9,7 @@ export type FactHandlers<S extends ServiceName> = {
   readonly [N in FactName as S extends (typeof facts)[N]['consumedBy'][number] ? N : never]: FactHandler<N>;
 };
 
-type FactHandler<N extends FactName> = Handle<N> | Keeping<N>;
+type FactHandler<N extends FactName> = Handle<N> | Keeping<N> | Together<N>;
 
 /** What it resolves to, if anything, is called after the commit: to tell sockets what has changed. */
 type Handle<N extends FactName> = (fact: Fact<N>, client: PoolClient) => Promise<AfterCommit | void>;
@@ -19,6 +19,12 @@ interface Keeping<N extends FactName> {
   readonly keep: (fact: Fact<N>, client: PoolClient) => Promise<void>;
   /** After the commit, and for a repeat too, so that nothing is untold when a process dies between: tells how things are. */
   readonly tell: (fact: Fact<N>) => Promise<void>;
+}
+
+/** For a fact of which there are very many: those that come within `everyMs` are handled together. */
+interface Together<N extends FactName> {
+  readonly together: (facts: readonly Fact<N>[], client: PoolClient) => Promise<void>;
+  readonly everyMs: number;
 }
 
 /** Consumes every fact whose row in the contracts names the service, each once, until the process stops. */
@@ -45,7 +51,8 @@ export function startConsumers<S extends ServiceName>(
       const handler = (handlers as Partial<Record<FactName, FactHandler<FactName>>>)[consumer.fact];
       if (!handler) throw new TypeError(`${service} has no handler for ${consumer.fact}`);
       if (typeof handler === 'function') return consumeThenTell(bus, consumer, inbox, handler);
-      return consume(bus, consumer, inbox, handler.keep, handler.tell);
+      if ('keep' in handler) return consume(bus, consumer, inbox, handler.keep, handler.tell);
+      return consumeTogether(bus, consumer, inbox, handler.together, handler.everyMs);
     });
   onStop('consumers', async () => {
     await Promise.all(running.map(consuming => consuming.stop()));
@@ -61,6 +68,7 @@ function consumeThenTell(
 ): Consuming {
   const committed: { tell: AfterCommit } = { tell: nothing };
   const telling: Inbox<PoolClient> = {
+    ...inbox,
     async once(name, eventId, work) {
       committed.tell = nothing;
       const outcome = await inbox.once(name, eventId, work);

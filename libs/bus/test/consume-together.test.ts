@@ -1,0 +1,82 @@
+import { expect, test } from '@jest/globals';
+import { consumeTogether, type Bus, type Fact } from '@rapport/bus';
+import { factHeaders, FACT_SUBJECT, memoryInbox, publishOne } from './consumption.ts';
+import { CONSUMER, openHouse } from './kit.ts';
+import { aFact } from './samples.ts';
+
+const house = openHouse();
+const EVERY_MS = 100;
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+function consumeTogetherUntil(bus: Bus, count: number, handle: (seqs: readonly number[]) => void): Promise<void> {
+  const done = Promise.withResolvers<void>();
+  let handled = 0;
+  const work = async (facts: readonly Fact<'message.sent'>[]): Promise<void> => {
+    handle(facts.map(({ data }) => data.seq));
+    handled += facts.length;
+    if (handled === count) done.resolve();
+  };
+  const consuming = consumeTogether(bus, CONSUMER, memoryInbox(), work, EVERY_MS);
+  house.afterwards(() => consuming.stop());
+  return done.promise;
+}
+
+test('facts that come together are handled together, each once and in the order of the stream', async () => {
+  const service = await house.join('messaging-service');
+  await Promise.all(numbers(1_200).map(seq => publishOne(service, seq)));
+  const batches: (readonly number[])[] = [];
+
+  await consumeTogetherUntil(service, 1_200, seqs => batches.push(seqs));
+
+  expect(batches.flat().toSorted((one, other) => one - other)).toEqual(numbers(1_200));
+  expect(Math.max(...batches.map(({ length }) => length))).toBeLessThanOrEqual(500);
+  expect(batches.length).toBeLessThan(100);
+  for (const batch of batches) expect(batch).toEqual(batch.toSorted((one, other) => one - other));
+});
+
+test('one that fails is tried again by itself, and keeps back none of those that came with it', async () => {
+  const service = await house.join('messaging-service');
+  const handled: number[] = [];
+  let failures = 0;
+  const all = consumeTogetherUntil(service, 3, seqs => {
+    if (seqs.includes(2) && failures < 2) {
+      failures += 1;
+      throw new Error('the database is away');
+    }
+    handled.push(...seqs);
+  });
+
+  await Promise.all([1, 2, 3].map(seq => publishOne(service, seq)));
+  await all;
+
+  expect(handled).toEqual([1, 3, 2]);
+  await service.observer.until('consumed', () => service.observer.told('consumed').length === 4);
+  expect(service.observer.told('consumed').map(({ outcome }) => outcome)).toEqual([
+    'handled',
+    'failed',
+    'handled',
+    'handled',
+  ]);
+});
+
+test('a fact that comes twice is handled once, in one batch and in two', async () => {
+  const service = await house.join('messaging-service');
+  const { id, data } = aFact(1);
+  const handled: number[] = [];
+  const all = consumeTogetherUntil(service, 2, seqs => handled.push(...seqs));
+  // Another message id, as after the two minutes in which the stream itself drops a repeat.
+  const tell = (messageId: string): void => {
+    const headers = factHeaders({ 'ce-id': id, 'Nats-Msg-Id': messageId });
+    service.connection.publish(FACT_SUBJECT, JSON.stringify(data), { headers });
+  };
+
+  tell('first');
+  tell('second');
+  await service.observer.until('consumed', () => service.observer.told('consumed').length === 2);
+  tell('third');
+  await service.observer.until('consumed', ({ outcome }) => outcome === 'repeated');
+  await publishOne(service, 2);
+  await all;
+
+  expect(handled).toEqual([1, 2]);
+});
