@@ -34,8 +34,9 @@ const WRITERS = 5;
 export async function startMessagingService(context: ProcessContext<'messaging-service'>): Promise<void> {
   const { bus, config, health, log, metrics, onStop, stopping } = context;
   const { DATABASE_URL: url, DATABASE_POOL_SIZE: connections } = config;
-  const writers = Math.min(WRITERS, Math.ceil(connections / 2));
-  const poolSize = Math.max(1, connections - writers);
+  // The others need two: the sweeper holds one while it rebuilds a delivery over another.
+  const writers = Math.min(WRITERS, Math.floor(connections / 2));
+  const poolSize = connections - writers;
   const { orm, pool, ping, close } = await connectDatabase({ url, poolSize, definition: database });
   onStop('database', close);
   await assertMigrated(orm);

@@ -267,7 +267,7 @@ export const configRows = {
     summary: "The service's own database. When it is set, `npm start` starts no PostgreSQL of its own.",
   },
   DATABASE_POOL_SIZE: {
-    schema: whole(1, 200, 'connections'),
+    schema: whole(3, 200, 'connections'),
     default: '10',
     readBy: EVERY_SERVICE,
     summary: 'The most database connections of one process.',

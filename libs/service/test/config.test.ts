@@ -71,7 +71,7 @@ describe('mistakes', () => {
       [/^NATS_PASSWORD is not set; it must be the password of NATS_USER\. /],
       [/^OPS_PORT is "70000", and must be a whole number of a port \(0: any free one\) from 0 to 65535\. /],
       [/^DATABASE_URL is not set; it must be a URL such as postgresql:/],
-      [/^DATABASE_POOL_SIZE is "ten", and must be a whole number of connections from 1 to 200\. /],
+      [/^DATABASE_POOL_SIZE is "ten", and must be a whole number of connections from 3 to 200\. /],
       [/^CONTENT_KEYS must be a list such as /],
       [/^CONTACT_POLICY is "anybody", and must be one of care-team, open\. /],
       [/^BODY_HASH_KEY is not set; it must be 32 random bytes in base64/],

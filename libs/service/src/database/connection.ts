@@ -160,7 +160,12 @@ export function asUnavailable(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof AppError) return error;
   const code = 'code' in error ? String(error.code) : '';
   if (!UNAVAILABLE_STATES.test(code) && !UNAVAILABLE_MESSAGES.test(error.message)) return error;
-  return new AppError('UNAVAILABLE', 'the database is not reachable', { retryAfterMs: RETRY_AFTER_MS, cause: error });
+  return unavailable(error);
+}
+
+/** What ended a connection, whatever it calls itself. */
+export function unavailable(cause: unknown): AppError {
+  return new AppError('UNAVAILABLE', 'the database is not reachable', { retryAfterMs: RETRY_AFTER_MS, cause });
 }
 
 function ormOptions({ url, poolSize, definition }: DatabaseOptions, statementTimeoutMs: number): Options {

@@ -73,7 +73,8 @@ export async function startOutbox<N extends FactName>(options: OutboxOptions<N>)
     if (dropped.length > 0) log.info({ partitions: dropped }, 'outbox partitions past their retention were dropped');
   };
 
-  await maintain();
+  // What cannot be dropped, because a backup reads it, must not keep a replica from starting.
+  await makeOutboxPartitions(pool, new Date());
   metrics.gauge('rapport_outbox_depth', 'Committed facts that are not published yet.', () => countUnpublished(pool));
   const loops = [
     repeat('mark', MARK_EVERY_MS, mark, log, stopping),

@@ -1,6 +1,6 @@
-import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Logger } from 'pino';
-import { asUnavailable, CONNECTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './connection.ts';
+import { asUnavailable, CONNECTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, unavailable } from './connection.ts';
 
 /** Connections whose statements are sent without waiting for the answer to the one before. */
 export interface Pipeline {
@@ -61,6 +61,7 @@ export async function inPipelinedTransaction<Read, Result>(
   }
   // A connection that cannot roll back is thrown away.
   let broken = false;
+  let mayBeCommitted = false;
   try {
     const begun = client.query('begin');
     const [found] = await Promise.all([read(client), begun]);
@@ -69,13 +70,16 @@ export async function inPipelinedTransaction<Read, Result>(
       await client.query('rollback');
       return undefined;
     }
+    mayBeCommitted = true;
     const [{ command }] = await Promise.all([client.query('commit'), writing.written]);
+    mayBeCommitted = false;
     // A transaction that failed answers a commit with a rollback, and no error.
     if (command !== 'COMMIT') throw new Error('a transaction was not committed');
     return writing.result;
   } catch (error) {
     await client.query('rollback').catch(() => (broken = true));
-    throw asUnavailable(error);
+    // What the server refused is not committed. After anything else it may be, and nothing may be written once more.
+    throw mayBeCommitted && !(error instanceof DatabaseError) ? unavailable(error) : asUnavailable(error);
   } finally {
     client.release(broken);
   }
