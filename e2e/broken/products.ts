@@ -49,7 +49,7 @@ export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
         from: `            order by c.id for update`,
         to: `            order by c.id`,
       },
-      { file: 'messaging-service/src/send-queue.ts', from: 'const MAX_ITEMS = 512;', to: 'const MAX_ITEMS = 1;' },
+      { file: 'messaging-service/src/send-message.ts', from: 'const MAX_ITEMS = 512;', to: 'const MAX_ITEMS = 1;' },
     ],
     seenAs: ['numberedDensely'],
   },

@@ -9,6 +9,7 @@ import {
 } from '@rapport/bus';
 import {
   AppError,
+  BATCH_LIMITS,
   gatewayRequests,
   invalidPayload,
   isBatched,
@@ -26,10 +27,10 @@ import {
   type UserRequestName,
 } from '@rapport/contracts';
 import type { Metrics } from '@rapport/service';
+import { createBatchQueue, type BatchQueue } from '@rapport/service/batch-queue';
 import type { Logger } from 'pino';
 import { AuthenticationError } from './authenticate.ts';
 import type { GatewaySocket } from './gateway-socket.ts';
-import { createLanes, type Lanes } from './lanes.ts';
 import type { RateLimit } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
 import { slowDown } from './slow-down.ts';
@@ -56,6 +57,8 @@ type OwnHandlers = {
 };
 type OwnHandler = (socket: GatewaySocket, input: unknown) => Promise<unknown>;
 
+/** Each waits for its slowest request, so there are some more than the service commits at once. */
+const MAX_BATCHES = 8;
 /** What a client needs to be on another gateway. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -67,15 +70,23 @@ type Answer = { ack: Ack<unknown> } | { text: string; failed: boolean };
 /** Turns a client's event into a request to the service that the table names, and the reply into the ack. */
 export function createDispatch({ bus, log, metrics, limit, typing, own }: DispatchOptions): Dispatch {
   const order = createSocketOrder();
-  const lanes = new Map<UserRequestName, Lanes<Reply<unknown>>>();
-  const lanesOf = (event: UserRequestName): Lanes<Reply<unknown>> => {
-    const known = lanes.get(event) ?? createLanes(bodies => requestBatchForUsers(bus, event, bodies));
-    lanes.set(event, known);
+  const queues = new Map<UserRequestName, BatchQueue<string, Reply<unknown>>>();
+  const queueOf = (event: UserRequestName): BatchQueue<string, Reply<unknown>> => {
+    const known =
+      queues.get(event) ??
+      createBatchQueue({
+        run: async (bodies: readonly string[]) =>
+          (await requestBatchForUsers(bus, event, bodies)).map(result => ({ result })),
+        maxBatches: MAX_BATCHES,
+        maxItems: BATCH_LIMITS.items,
+        maxBytes: BATCH_LIMITS.bytes,
+      });
+    queues.set(event, known);
     return known;
   };
 
   metrics.gauge('rapport_requests_waiting', 'Requests that wait for the ones before them, or are under way.', () =>
-    [...lanes.values()].reduce((sum, { size }) => sum + size, 0),
+    [...queues.values()].reduce((sum, { size }) => sum + size, 0),
   );
 
   const send = <N extends UserRequestName>(
@@ -86,7 +97,7 @@ export function createDispatch({ bus, log, metrics, limit, typing, own }: Dispat
     const { actor } = socket.data.identity;
     if (isBatched(event)) {
       const body = encodeBatchItem({ actor, input, socketId: socket.id });
-      const add = () => lanesOf(event).add(actor.userId, body);
+      const add = () => queueOf(event).add(body, [actor.userId], Buffer.byteLength(body));
       return userRequests[event].ordered ? order.inOrder(socket.id, add) : add();
     }
     const ask = () => requestForUser(bus, event, { actor, input }, { socketId: socket.id });

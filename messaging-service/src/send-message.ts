@@ -2,12 +2,16 @@ import type { KeyObject } from 'node:crypto';
 import { Encoded, type UserRequest } from '@rapport/bus';
 import { invalidPayload, type Message } from '@rapport/contracts';
 import type { Metrics } from '@rapport/service';
+import { createBatchQueue } from '@rapport/service/batch-queue';
 import type { Outbox } from '@rapport/service/database';
 import { requireAllowedHost } from './attachment-hosts.ts';
 import type { Draft } from './decide-messages.ts';
 import type { DeliverMessage } from './deliver-message.ts';
-import { createSendQueue } from './send-queue.ts';
 import { toDraft, writeMessages, type Writing, type WrittenMessage } from './write-messages.ts';
+
+/** A batch takes what is there; these bound how long its transaction keeps its locks. */
+const MAX_ITEMS = 512;
+const MAX_BYTES = 1_048_576;
 
 /** Commits a message together with those that come at the same time, then publishes it, then replies with it. */
 export function createSendMessage(
@@ -20,7 +24,11 @@ export function createSendMessage(
   },
 ) {
   const { hashKey, outbox, deliverMessage, metrics } = options;
-  const queue = createSendQueue<Draft, WrittenMessage>({ write: drafts => writeMessages(options, drafts) });
+  const queue = createBatchQueue<Draft, WrittenMessage>({
+    run: drafts => writeMessages(options, drafts),
+    maxItems: MAX_ITEMS,
+    maxBytes: MAX_BYTES,
+  });
   metrics.gauge('rapport_messages_waiting', 'Messages that wait to be committed.', () => queue.size);
   return async ({ actor, input, socketId }: UserRequest<'message:send'>): Promise<Encoded<Message>> => {
     const senderId = actor.userId;

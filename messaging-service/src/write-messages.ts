@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { Outcome } from '@rapport/service/batch-queue';
 import { AppError, type FactData, type Message, type MessageSendInput } from '@rapport/contracts';
 import { inPipelinedTransaction, type OutboxRow, type Pipeline } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
@@ -17,7 +18,6 @@ import {
   makeConversations,
   type NewMessage,
 } from './message-statements.ts';
-import type { Outcome } from './send-queue.ts';
 
 export interface WrittenMessage {
   readonly message: Message;

@@ -4,7 +4,7 @@ import type { Postgres } from '@rapport/local-stack';
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { poolOf, runningPostgres, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
-import type { Outcome } from '../src/send-queue.ts';
+import type { Outcome } from '@rapport/service/batch-queue';
 import type { WrittenMessage } from '../src/write-messages.ts';
 import { countRows, draftOf, messagingDatabase, storedSeqs, upTo, writeAll } from './kit.ts';
 

@@ -7,7 +7,7 @@ import { connectPipeline, type Pipeline } from '../../libs/service/src/database/
 import { atEnd, newDatabase, newKey, poolOf, recordedLog, until } from '../../libs/service/test/kit.ts';
 import { database } from '../src/database.ts';
 import type { Draft } from '../src/decide-messages.ts';
-import type { Outcome } from '../src/send-queue.ts';
+import type { Outcome } from '@rapport/service/batch-queue';
 import { createHashKey, createSeal, type Seal } from '@rapport/service/seal';
 import { toDraft, writeMessages, type WrittenMessage } from '../src/write-messages.ts';
 

@@ -1,5 +1,6 @@
 import type { ServiceRequest } from '@rapport/bus';
 import { AppError, type Notification } from '@rapport/contracts';
+import { createBatchQueue } from '@rapport/service/batch-queue';
 import { asDates, inTransaction } from '@rapport/service/database';
 import { keyedHash, sameHash, type Seal } from '@rapport/service/seal';
 import type { Pool, PoolClient } from 'pg';
@@ -7,7 +8,6 @@ import { v7 as uuidv7 } from 'uuid';
 import { wants } from './choices.ts';
 import { insertNotifications, type Insertion } from './insert-notifications.ts';
 import { lockInboxes } from './inbox.ts';
-import { createLanes } from './lanes.ts';
 import type { News, TellNews } from './news.ts';
 import { NOTIFICATION_COLUMNS, wordsOf, type NotificationRow, type ShowNotification } from './notification.ts';
 import type { FindRecipients, Recipient } from './recipients.ts';
@@ -26,23 +26,22 @@ type Creation = ServiceRequest<'notification.create'>;
 /** The row and how its user reads it, or why there is none. */
 type Created = { row: NotificationRow; recipient: Recipient } | AppError;
 
-/** Batches under way at once. What comes for one user goes through one of them, and keeps its order. */
-const LANES = 4;
-const MAX_BATCH = 200;
+/** A batch takes what is there; these bound how long its transaction keeps its locks. */
+const MAX_ITEMS = 200;
+const MAX_BYTES = 1_048_576;
 
 const UNIQUE_VIOLATION = '23505';
 const IDEMPOTENCY_CONSTRAINT = 'notification_idempotency';
 
 /** Notifies a user. What arrives together is committed together. @throws AppError `CONFLICT` */
 export function createCreateNotification(options: CreateOptions) {
-  const lanes = createLanes<Creation, Created>({
-    lanes: LANES,
-    maxBatch: MAX_BATCH,
-    keyOf: ({ input }) => input.userId,
-    run: batch => writeBatch(options, batch),
+  const queue = createBatchQueue<Creation, Created>({
+    run: async batch => (await writeBatch(options, batch)).map(result => ({ result })),
+    maxItems: MAX_ITEMS,
+    maxBytes: MAX_BYTES,
   });
   return async (creation: Creation): Promise<Notification> => {
-    const created = await lanes.add(creation);
+    const created = await queue.add(creation, [creation.input.userId], creation.input.message.length);
     if (created instanceof AppError) throw created;
     return options.show(created.row, created.recipient.reader);
   };

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createSendQueue, type SendQueueOptions } from '../src/send-queue.ts';
+import { createBatchQueue, type BatchQueueOptions } from '../src/batch-queue.ts';
 
 interface Item {
   readonly number: number;
@@ -12,11 +12,13 @@ interface Batch {
   readonly end: () => void;
 }
 
-/** A queue whose batches are written until the test ends them. Every item's result is its number. */
-function heldQueue(options: Partial<SendQueueOptions<Item, number>> = {}) {
+/** A queue whose batches are under way until the test ends them. Every item's result is its number. */
+function heldQueue(options: Partial<BatchQueueOptions<Item, number>> = {}) {
   const batches: Batch[] = [];
-  const queue = createSendQueue<Item, number>({
-    write: async items => {
+  const queue = createBatchQueue<Item, number>({
+    maxItems: 256,
+    maxBytes: 1_000_000,
+    run: async items => {
       const { promise, resolve } = Promise.withResolvers<void>();
       batches.push({ items, end: resolve });
       await promise;
@@ -78,26 +80,56 @@ test('each item has its own outcome, and a batch that throws fails for all of it
   batches[0]!.end();
   const outcomes = await all;
   expect(outcomes.map(({ status }) => status)).toEqual([...Array(8).fill('fulfilled'), 'rejected', 'fulfilled']);
-  const failing = createSendQueue<Item, number>({ write: () => Promise.reject(new Error('the disk is full')) });
+  const failing = createBatchQueue<Item, number>({
+    run: () => Promise.reject(new Error('the disk is full')),
+    maxItems: 1,
+    maxBytes: 1,
+  });
   const both = [failing.add({ number: 1, keys: [] }, ['a'], 1), failing.add({ number: 2, keys: [] }, ['b'], 1)];
   for (const outcome of both) await expect(outcome).rejects.toThrow('the disk is full');
   expect(failing.size).toBe(0);
 });
 
-test('a queue that is full refuses at once with UNAVAILABLE, in number and in bytes', async () => {
-  const { queue, batches, add } = heldQueue({ maxWaiting: 3, maxWaitingBytes: 1_000, maxBatches: 1 });
-  void add('alice');
-  await settle();
-  const waiting = [add('a'), add('b'), add('c')];
-  await expect(add('d')).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: expect.any(Number) });
-  expect(queue.size).toBe(4);
-  batches[0]!.end();
-  await settle();
-  batches[1]!.end();
-  await Promise.all(waiting);
-  await expect(queue.add({ number: 1, keys: [] }, ['a'], 1_001)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-  expect(queue.size).toBe(0);
+test('a batch is cut in number and in bytes, and holds one item whatever its size', async () => {
+  const { queue, batches } = heldQueue({ maxItems: 3, maxBytes: 1_000, maxBatches: 1 });
+  const sizes = [400, 400, 400, 2_000, 10, 10, 10, 10];
+  const all = sizes.map((bytes, index) => queue.add({ number: index, keys: [] }, [`${index}`], bytes));
+  for (let index = 0; queue.size > 0; index += 1) {
+    await settle();
+    batches[index]!.end();
+    await settle();
+  }
+  await Promise.all(all);
+  expect(batches.map(numbers)).toEqual([[0, 1, 4], [2, 5, 6], [3], [7]]);
 });
+
+test.each([
+  ['number', 1],
+  ['bytes', 100_000],
+])(
+  'a queue that is full refuses at once with UNAVAILABLE, in %s, and takes more when there is room',
+  async (_, bytes) => {
+    const { queue, batches } = heldQueue({ maxBatches: 1 });
+    const added: Promise<unknown>[] = [];
+    let refusal: unknown;
+    while (refusal === undefined && added.length < 100_000) {
+      const { size } = queue;
+      const adding = queue.add({ number: 1, keys: [] }, ['a'], bytes);
+      if (queue.size > size) added.push(adding);
+      else refusal = await adding.catch((error: unknown) => error);
+    }
+    expect(refusal).toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: expect.any(Number) });
+    expect(added.length).toBeGreaterThanOrEqual(100);
+    for (let index = 0; queue.size > 0; index += 1) {
+      await settle();
+      batches[index]?.end();
+    }
+    await Promise.all(added);
+    void queue.add({ number: 1, keys: [] }, ['a'], bytes);
+    await settle();
+    expect(batches.at(-1)!.items).toHaveLength(1);
+  },
+);
 
 test('whatever comes and whenever batches end: every item is written once, and those with a common key in order', async () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');

@@ -1,6 +1,6 @@
 import { AppError } from '@rapport/contracts';
 
-/** Something that waits to be written. */
+/** Something that waits to go with others. */
 interface Waiting<Item, Result> {
   readonly item: Item;
   readonly keys: readonly string[];
@@ -9,60 +9,54 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-export interface SendQueue<Item, Result> {
+export interface BatchQueue<Item, Result> {
   /**
-   * Has the item written with others.
-   * @param keys what two items must not share to be written at the same time: of the items with a common key, those
-   *   that were added earlier are written earlier, or in the same batch before the later ones
+   * Has the item go together with others.
+   * @param keys what two items must not share to be under way at the same time: of the items with a common key, those
+   *   that were added earlier go earlier, or in the same batch before the later ones
    * @throws AppError `UNAVAILABLE` at once when the queue is full; and whatever is its outcome
    */
   add(item: Item, keys: readonly string[], bytes: number): Promise<Result>;
-  /** How many wait or are being written. */
+  /** How many wait or are under way. */
   readonly size: number;
 }
 
-/** What one batch writes of an item: a result, or why there is none. */
+/** What became of an item of a batch: a result, or why there is none. */
 export type Outcome<Result> = { readonly result: Result } | { readonly error: unknown };
 
-export interface SendQueueOptions<Item, Result> {
-  /** Writes a batch; the outcomes are in the order of its items. What it throws is the outcome of all of them. */
-  readonly write: (items: readonly Item[]) => Promise<readonly Outcome<Result>[]>;
+export interface BatchQueueOptions<Item, Result> {
+  /** Does a batch; the outcomes are in the order of its items. What it throws is the outcome of all of them. */
+  readonly run: (items: readonly Item[]) => Promise<readonly Outcome<Result>[]>;
+  /**
+   * Batches under way at the same time: while one waits, another is prepared. More of them would be smaller, and each
+   * costs what does not depend on its size.
+   */
   readonly maxBatches?: number;
-  readonly maxItems?: number;
-  readonly maxBytes?: number;
-  readonly maxWaiting?: number;
-  readonly maxWaitingBytes?: number;
+  readonly maxItems: number;
+  readonly maxBytes: number;
 }
 
-/**
- * Batches that are written at the same time: while one waits for the disk, another is prepared. More of them would
- * be smaller, and each costs what does not depend on its size.
- */
 const MAX_BATCHES = 4;
-/** A batch takes what is there; these bound how long its transaction keeps its locks. */
-const MAX_ITEMS = 512;
-const MAX_BYTES = 1_048_576;
 /** A second or so of work: who comes later is better told to try again. */
 const MAX_WAITING = 8_192;
 const MAX_WAITING_BYTES = 32 * 1_048_576;
 const RETRY_AFTER_MS = 250;
 
 /**
- * Gathers what arrives while batches are being written, and writes it as the next one as soon as it may: nothing
- * waits for a timer, so that a single message is written at once.
+ * Gathers what arrives while batches are under way, and has it go as the next one as soon as it may: nothing waits for
+ * a timer, so that a single item goes at once.
  */
-export function createSendQueue<Item, Result>(options: SendQueueOptions<Item, Result>): SendQueue<Item, Result> {
-  const { write, maxBatches = MAX_BATCHES, maxItems = MAX_ITEMS, maxBytes = MAX_BYTES } = options;
-  const { maxWaiting = MAX_WAITING, maxWaitingBytes = MAX_WAITING_BYTES } = options;
+export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, Result>): BatchQueue<Item, Result> {
+  const { run, maxBatches = MAX_BATCHES, maxItems, maxBytes } = options;
   type Entry = Waiting<Item, Result>;
   let waiting: Entry[] = [];
   let waitingBytes = 0;
-  let writing = 0;
+  let underWay = 0;
   let batches = 0;
   let scheduled = false;
   const busy = new Set<string>();
 
-  /** What may be written now, in order. What may not keeps back everything later that shares a key with it. */
+  /** What may go now, in order. What may not keeps back everything later that shares a key with it. */
   const take = (): Entry[] => {
     const taken: Entry[] = [];
     const left: Entry[] = [];
@@ -88,16 +82,16 @@ export function createSendQueue<Item, Result>(options: SendQueueOptions<Item, Re
     while (batches < maxBatches && waiting.length > 0) {
       const batch = take();
       if (batch.length === 0) return;
-      void run(batch);
+      void go(batch);
     }
   };
 
-  const run = async (batch: readonly Entry[]): Promise<void> => {
+  const go = async (batch: readonly Entry[]): Promise<void> => {
     batches += 1;
-    writing += batch.length;
+    underWay += batch.length;
     for (const key of batch.flatMap(({ keys }) => keys)) busy.add(key);
     try {
-      const outcomes = await write(batch.map(({ item }) => item));
+      const outcomes = await run(batch.map(({ item }) => item));
       for (const [index, { resolve, reject }] of batch.entries()) {
         const outcome = outcomes[index] ?? { error: new Error('an item of a batch has no outcome') };
         if ('error' in outcome) reject(outcome.error);
@@ -107,19 +101,19 @@ export function createSendQueue<Item, Result>(options: SendQueueOptions<Item, Re
       for (const { reject } of batch) reject(error);
     }
     for (const key of batch.flatMap(({ keys }) => keys)) busy.delete(key);
-    writing -= batch.length;
+    underWay -= batch.length;
     batches -= 1;
     start();
   };
 
   return {
     get size() {
-      return waiting.length + writing;
+      return waiting.length + underWay;
     },
     add(item, keys, bytes) {
-      if (waiting.length >= maxWaiting || waitingBytes + bytes > maxWaitingBytes) {
+      if (waiting.length >= MAX_WAITING || waitingBytes + bytes > MAX_WAITING_BYTES) {
         return Promise.reject(
-          new AppError('UNAVAILABLE', 'too many messages are waiting', { retryAfterMs: RETRY_AFTER_MS }),
+          new AppError('UNAVAILABLE', 'too many requests are waiting', { retryAfterMs: RETRY_AFTER_MS }),
         );
       }
       const result = new Promise<Result>((resolve, reject) => waiting.push({ item, keys, bytes, resolve, reject }));
