@@ -1,4 +1,5 @@
 import type { Fact } from '@rapport/bus';
+import { intArray, textArray } from '@rapport/service/database';
 import type { PoolClient } from 'pg';
 import { hasSession, type AskPresence } from './presence.ts';
 
@@ -10,15 +11,31 @@ export const WAIT_EVERY_MS = 250;
  */
 export const LOOK_AGAIN_MS = 20_000;
 
+/** For how long it is not asked again whether somebody is there: the second look is what counts for them. */
+const PRESENT_MS = 1_000;
+
 /**
  * Messages wait for a look at whether their recipients are there (`notify-of-messages.ts`): those of people who are
  * there at this moment have had the first of the two. Facts come in any order: what is read or deleted by now needs
  * none.
  */
 export function createWaitForLook({ askPresence }: { askPresence: AskPresence }) {
+  let present = new Set<string>();
+  let since = 0;
+
+  const findPresent = async (userIds: readonly string[]): Promise<ReadonlySet<string>> => {
+    const now = performance.now();
+    if (now - since > PRESENT_MS) [present, since] = [new Set(), now];
+    const asked = [...new Set(userIds)].filter(userId => !present.has(userId));
+    if (asked.length > 0) {
+      for (const [userId, status] of await askPresence(asked)) if (hasSession(status)) present.add(userId);
+    }
+    return present;
+  };
+
   return async (facts: readonly Fact<'message.sent'>[], client: PoolClient): Promise<void> => {
     const messages = facts.map(({ data }) => data);
-    const statuses = await askPresence([...new Set(messages.map(({ recipientId }) => recipientId))]);
+    const there = await findPresent(messages.map(({ recipientId }) => recipientId));
     // In order, so that two replicas that get the same facts wait for each other instead of deadlocking.
     await client.query({
       name: 'messages-wait',
@@ -35,11 +52,11 @@ export function createWaitForLook({ askPresence }: { askPresence: AskPresence })
               order by m.user_id, m.conversation_id, m.seq
              on conflict do nothing`,
       values: [
-        messages.map(({ recipientId }) => recipientId),
-        messages.map(({ conversationId }) => conversationId),
-        messages.map(({ seq }) => seq),
-        messages.map(({ senderId }) => senderId),
-        messages.map(({ recipientId }) => (hasSession(statuses.get(recipientId)) ? 1 : 0)),
+        textArray(messages.map(({ recipientId }) => recipientId)),
+        textArray(messages.map(({ conversationId }) => conversationId)),
+        intArray(messages.map(({ seq }) => seq)),
+        textArray(messages.map(({ senderId }) => senderId)),
+        intArray(messages.map(({ recipientId }) => (there.has(recipientId) ? 1 : 0))),
         LOOK_AGAIN_MS,
       ],
     });

@@ -1,6 +1,7 @@
 import type { Inbox } from '@rapport/bus';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
+import { textArray } from './binary-arrays.ts';
 import { inTransaction } from './connection.ts';
 import { repeat } from './repeat.ts';
 
@@ -43,7 +44,7 @@ export function startInbox(options: {
         text: `insert into consumed_event (consumer, event_id)
                select $1, id from unnest($2::text[]) as id order by id
                on conflict do nothing returning event_id as id`,
-        values: [consumer, eventIds],
+        values: [consumer, textArray(eventIds)],
       });
       const newIds = new Set(rows.map(({ id }) => id));
       if (newIds.size > 0) await work(client, newIds);
