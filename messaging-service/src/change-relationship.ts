@@ -1,6 +1,7 @@
 import { LockMode, type EntityManager } from '@mikro-orm/postgresql';
 import type { ServiceRequest } from '@rapport/bus';
 import { AppError, type Relationship, type ServiceActor } from '@rapport/contracts';
+import { newId } from '@rapport/service';
 import {
   inUnitOfWork,
   newFact,
@@ -9,7 +10,6 @@ import {
   type Outbox,
   type OutboxRow,
 } from '@rapport/service/database';
-import { v7 as uuidv7 } from 'uuid';
 import type { TellContacts } from './tell-contacts.ts';
 import { RelationshipChangeEntity, RelationshipEntity, toRelationship, type RelationshipRow } from './relationship.ts';
 
@@ -60,7 +60,7 @@ async function lockPair(em: EntityManager, pair: Pair, make: boolean): Promise<R
   if (make) {
     await em
       .createQueryBuilder(RelationshipEntity)
-      .insert({ id: uuidv7(), ...pair, linked: false, version: 0, since: new Date() })
+      .insert({ id: newId(), ...pair, linked: false, version: 0, since: new Date() })
       .onConflict(['clientUserId', 'therapistUserId'])
       .ignore()
       .execute();

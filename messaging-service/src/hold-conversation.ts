@@ -1,8 +1,9 @@
 import { LockMode, type EntityManager } from '@mikro-orm/postgresql';
 import type { ServiceRequest } from '@rapport/bus';
 import { AppError, type LegalHold } from '@rapport/contracts';
+import { newId } from '@rapport/service';
 import { inUnitOfWork, type Database } from '@rapport/service/database';
-import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { validate as isUuid } from 'uuid';
 import { ConversationEntity, participants } from './conversation.ts';
 import { LegalHoldEntity, toLegalHold } from './legal-hold.ts';
 
@@ -27,7 +28,7 @@ export function createHoldConversation({ orm }: HoldOptions) {
       const known = await em.findOne(LegalHoldEntity, { conversationId, releasedAt: null });
       if (known) return toLegalHold(known);
       const hold = em.create(LegalHoldEntity, {
-        id: uuidv7(),
+        id: newId(),
         conversationId,
         reference: input.reference ?? null,
         placedAt: new Date(),

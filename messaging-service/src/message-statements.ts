@@ -1,6 +1,7 @@
+import { newId } from '@rapport/service';
 import { asDates, byteaArray, intArray, textArray, uuidArray, type OutboxRow } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
-import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { validate as isUuid } from 'uuid';
 import { participants } from './conversation.ts';
 import { clientKey, pairKey, type Draft, type Known, type LockedConversation } from './decide-messages.ts';
 import { MESSAGE_COLUMNS, type MessageRow } from './message.ts';
@@ -40,7 +41,7 @@ export async function makeConversations(pool: Pool, pairs: readonly (readonly [s
     name: 'conversations-make',
     text: `insert into conversation (id, user_a, user_b)
            select * from unnest($1::uuid[], $2::text[], $3::text[]) on conflict do nothing`,
-    values: [uuidArray(sorted.map(() => uuidv7())), ...columns(sorted)],
+    values: [uuidArray(sorted.map(() => newId())), ...columns(sorted)],
   });
 }
 

@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
-import type { Outcome } from '@rapport/service/batch-queue';
 import { AppError, type FactData, type Message, type MessageSendInput } from '@rapport/contracts';
+import { newId } from '@rapport/service';
+import type { Outcome } from '@rapport/service/batch-queue';
 import { inPipelinedTransaction, type OutboxRow, type Pipeline } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
 import type { PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
 import { participants } from './conversation.ts';
 import { decideMessages, missingPairs, type Decision, type Draft, type Known } from './decide-messages.ts';
 import { identityOf, showMessage, toMessage } from './message.ts';
@@ -128,7 +128,7 @@ function toWritten(draft: Draft, decision: Decision | undefined, seal: Seal, now
   if (decision?.kind !== 'new') return undefined;
   const { senderId, input, socketId, bodyHash } = draft;
   const body = { content: input.content, attachment: input.attachment };
-  const identity = { id: uuidv7(), conversationId: decision.conversationId, revision: 0 };
+  const identity = { id: newId(), conversationId: decision.conversationId, revision: 0 };
   const row = {
     ...identity,
     ...seal.close(body, identityOf(identity)),
@@ -159,7 +159,7 @@ function factOf(message: Message, createdAt: Date, exceptSocket: string | undefi
     version: message.version,
     createdAt: message.createdAt,
   };
-  return { id: uuidv7(), createdAt, fact: 'message.sent', data, exceptSocket };
+  return { id: newId(), createdAt, fact: 'message.sent', data, exceptSocket };
 }
 
 function toOutcome(

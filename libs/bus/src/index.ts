@@ -9,6 +9,7 @@ export { Encoded } from './encoded.ts';
 export type { BusLog, BusObserver } from './observer.ts';
 export { provision } from './provision.ts';
 export { publish } from './publish.ts';
+export { randomBytes } from './random-bytes.ts';
 export { requestAsGateway, requestAsService, requestBatchForUsers, requestForUser, type Reply } from './request.ts';
 export { renderServerConfig, type ServerConfigOptions } from './server-config.ts';
 export { traceId, withSpan } from './trace.ts';

@@ -1,7 +1,7 @@
-import { context, isSpanContextValid, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { context, isSpanContextValid, propagation, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { headerLine } from './header-block.ts';
-import { randomHex } from './random-hex.ts';
+import { randomBytes } from './random-bytes.ts';
 
 const tracer = trace.getTracer('rapport');
 
@@ -15,8 +15,8 @@ export function withSpan<T>(name: string, work: () => T): T {
   const active = known
     ? trace.setSpan(context.active(), span)
     : trace.setSpanContext(context.active(), {
-        traceId: randomHex(16),
-        spanId: randomHex(8),
+        traceId: randomBytes(16).toString('hex'),
+        spanId: randomBytes(8).toString('hex'),
         traceFlags: 0,
       });
   const end = () => span.end();
@@ -31,11 +31,17 @@ export function traceId(): string | undefined {
   return trace.getSpanContext(context.active())?.traceId;
 }
 
-/** The active trace as lines of a header block. */
+let latest: { context: Context; lines: string } | undefined;
+
+/** The active trace as lines of a header block. Made once for all that a batch sends. */
 export function traceLines(): string {
-  const lines: string[] = [];
-  propagation.inject(context.active(), lines, { set: (target, key, value) => target.push(headerLine(key, value)) });
-  return lines.join('');
+  const active = context.active();
+  if (latest?.context !== active) {
+    const lines: string[] = [];
+    propagation.inject(active, lines, { set: (target, key, value) => target.push(headerLine(key, value)) });
+    latest = { context: active, lines: lines.join('') };
+  }
+  return latest.lines;
 }
 
 /** Runs `work` in a span below the trace that the headers carry. */

@@ -3,10 +3,10 @@ import {
   createDecipheriv,
   createHmac,
   createSecretKey,
-  randomFillSync,
   timingSafeEqual,
   type KeyObject,
 } from 'node:crypto';
+import { randomBytes } from '@rapport/bus';
 
 export interface ContentKey {
   readonly id: string;
@@ -50,7 +50,7 @@ export function createSeal(keys: readonly ContentKey[]): Seal {
   return {
     currentKeyId: current.id,
     close(value, identity) {
-      const nonce = newNonce();
+      const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, keyOf(current.id), nonce, { authTagLength: TAG_BYTES });
       cipher.setAAD(Buffer.from(identity));
       const ciphertext = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
@@ -65,20 +65,6 @@ export function createSeal(keys: readonly ContentKey[]): Seal {
       return JSON.parse(Buffer.concat([decipher.update(ciphertext), decipher.final()]).toString('utf8'));
     },
   };
-}
-
-const NONCES = 256;
-const nonces = Buffer.alloc(NONCES * NONCE_BYTES);
-let usedNonces = NONCES;
-
-/** Drawn in advance: one at a time they cost as much as the encryption. To be used up before the next one is asked for. */
-function newNonce(): Uint8Array {
-  if (usedNonces === NONCES) {
-    randomFillSync(nonces);
-    usedNonces = 0;
-  }
-  usedNonces += 1;
-  return nonces.subarray((usedNonces - 1) * NONCE_BYTES, usedNonces * NONCE_BYTES);
 }
 
 /** A key for `keyedHash`, made once: where there are many hashes, to read the base64 each time costs more than they do. */

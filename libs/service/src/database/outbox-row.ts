@@ -1,7 +1,7 @@
 import { defineEntity, p, type EntityManager } from '@mikro-orm/core';
 import type { FactData, FactName } from '@rapport/contracts';
 import type { PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../new-id.ts';
 
 /** A fact and what it takes to deliver it again: ids, numbers and states only. Written with the change itself. */
 export interface OutboxRow<N extends FactName = FactName> {
@@ -28,7 +28,7 @@ export const OutboxEntity = defineEntity({
 
 /** A fact about a change that was made at `at`. */
 export function newFact<N extends FactName>(fact: N, data: FactData<N>, at: Date, exceptSocket?: string): OutboxRow<N> {
-  return { id: uuidv7(), createdAt: at, fact, data, exceptSocket };
+  return { id: newId(), createdAt: at, fact, data, exceptSocket };
 }
 
 /** Has the unit of work write the fact together with the change. After the commit, `Outbox.publish` sends it. */
