@@ -38,7 +38,7 @@ export function createNotifyOfAppointment(options: OwnOptions, name: Appointment
 /** Tells who was reminded over their sockets, so that it reaches them when they have none. */
 export function createNotifyOfReminder(options: OwnOptions) {
   return async ({ data }: Fact<'reminder.sent'>, client: PoolClient): Promise<(() => void) | undefined> => {
-    const { userId, appointmentId, reminderId, startTime, timeZone, version } = data;
+    const { userId, appointmentId, reminderId, startTime, timeZone, version, recipient } = data;
     // One whose appointment has changed since reminds of something that is not so any more.
     const { rowCount } = await client.query({
       name: 'appointment-newer',
@@ -46,15 +46,17 @@ export function createNotifyOfReminder(options: OwnOptions) {
       values: [appointmentId, version],
     });
     if (rowCount !== 0) return undefined;
+    // Both parties know a reminder by the same id.
+    const key = `${reminderId}/${recipient}`;
     const known = await client.query({
       name: 'reminder-known',
       text: 'select from notification where source = $1 and idempotency_key = $2',
-      values: [OWN_SOURCE, reminderId],
+      values: [OWN_SOURCE, key],
     });
     if (known.rowCount !== 0) return undefined;
     const params = { appointmentId, reminderId, startTime, timeZone };
     const expiresAt = new Date(startTime);
-    return notifyOfOwn(options, client, [{ userId, type: 'APPOINTMENT_REMINDER', params, expiresAt, key: reminderId }]);
+    return notifyOfOwn(options, client, [{ userId, type: 'APPOINTMENT_REMINDER', params, expiresAt, key }]);
   };
 }
 

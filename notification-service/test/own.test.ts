@@ -3,7 +3,7 @@ import { publish, type Bus } from '@rapport/bus';
 import type { FactData, FactName, Status } from '@rapport/contracts';
 import { v7 as uuidv7 } from 'uuid';
 import { busAs, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
-import { asService, asUser, dataOf, presenceStandIn, replica, surroundings, type Surroundings } from './kit.ts';
+import { asService, asUser, dataOf, presenceStandIn, replica, surroundings, upTo, type Surroundings } from './kit.ts';
 
 let around: Surroundings;
 let messaging: Bus;
@@ -37,6 +37,13 @@ const sent = (recipientId: string, seq: number, conversationId = `c-${recipientI
   version: seq,
   createdAt: new Date().toISOString(),
 });
+
+/** Resolves when these facts have had their effect, whichever replica handles them. */
+const consumed = (ids: readonly string[]) =>
+  until(async () => {
+    const { rowCount } = await around.pool.query('select from consumed_event where event_id = any($1)', [ids]);
+    return rowCount === ids.length;
+  });
 
 /** Every fact that was told has been handled: nothing waits any more. */
 const settled = (userId: string) =>
@@ -314,24 +321,32 @@ test('a change that a later one has overtaken is not told, nor the others of a s
   expect(await typesOf('ivan')).toEqual(['APPOINTMENT_CONFIRMED', 'APPOINTMENT_CANCELLED']);
 });
 
-test('a reminder is told once, and is gone when the appointment begins', async () => {
-  const startTime = new Date(Date.now() + 3_000).toISOString();
-  const reminder = {
-    reminderId: uuidv7(),
+test('a reminder is told to each party once, and is gone when the appointment begins', async () => {
+  // Both know it by the same id.
+  const [reminderId, startTime] = [uuidv7(), new Date(Date.now() + 3_600_000).toISOString()];
+  const reminder = (recipient: 'client' | 'therapist', userId: string): FactData<'reminder.sent'> => ({
+    reminderId,
     appointmentId: 'a-judy',
     version: 1,
-    recipient: 'client' as const,
-    userId: 'judy',
+    recipient,
+    userId,
     startTime,
     timeZone: 'Europe/Berlin',
-    minutesUntil: 0,
+    minutesUntil: 60,
     sentAt: new Date().toISOString(),
-  };
-  await tell(appointments, 'reminder.sent', reminder);
-  await tell(appointments, 'reminder.sent', reminder);
-  await until(async () => (await typesOf('judy')).length === 1);
-  expect(await typesOf('judy')).toEqual(['APPOINTMENT_REMINDER']);
-  await until(async () => (await list('judy')).notifications.length === 0);
-  const { rows } = await around.pool.query(`select from notification where user_id = 'judy'`);
-  expect(rows).toHaveLength(1);
+  });
+  const ids = upTo(4).map(() => uuidv7());
+  for (const [index, id] of ids.entries()) {
+    const data = index % 2 === 0 ? reminder('client', 'judy') : reminder('therapist', 'dr-judy');
+    await tell(appointments, 'reminder.sent', data, id);
+  }
+  await consumed(ids);
+  for (const userId of ['judy', 'dr-judy']) {
+    const { notifications, unreadCount } = await list(userId);
+    expect(notifications).toMatchObject([{ type: 'APPOINTMENT_REMINDER', expiresAt: startTime, data: { reminderId } }]);
+    expect(unreadCount).toBe(1);
+  }
+  await around.pool.query(`update notification set expires_at = now() where user_id = 'judy'`);
+  expect(await list('judy')).toMatchObject({ notifications: [], unreadCount: 0 });
+  expect((await list('dr-judy')).unreadCount).toBe(1);
 });
