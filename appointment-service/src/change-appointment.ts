@@ -89,7 +89,9 @@ async function change(client: PoolClient, request: ChangeRequest, options: Booki
     if (party === 'client') await requireOpenRequests(client, named.clientId, named.seriesId ?? named.id);
     await requireWorkingTime(client, party, named.therapistId, afterwards);
   }
-  if (named.seriesId !== null && input.scope !== 'this') await changeSeries(client, named.seriesId, status, move);
+  if (named.seriesId !== null && input.scope !== 'this' && !leavesSeries(command, rows, reached)) {
+    await changeSeries(client, named.seriesId, status, move);
+  }
   try {
     const facts = await writeChanges(client, { kind: command, caller, changes, now }, options.defaultOffsets);
     return { changes, facts };
@@ -104,6 +106,12 @@ function isReached(row: AppointmentRow, named: AppointmentRow, { command, party,
   // What the client asked for later, by moving it, waits for its own answer.
   if (command === 'expire' && row.requestedAt?.getTime() !== named.requestedAt?.getTime()) return false;
   return !isOver && allowed(row, party, now).includes(command);
+}
+
+/** A request that expires ends the series it was for, but not where others stand after it: the client had moved one. */
+function leavesSeries(command: Command, rows: readonly AppointmentRow[], reached: readonly AppointmentRow[]): boolean {
+  const after = rows.slice(rows.findLastIndex(row => reached.includes(row)) + 1);
+  return command === 'expire' && after.some(({ status }) => status !== 'cancelled');
 }
 
 interface Move extends Times {

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { recordedLog, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
 import type { Scope } from '@rapport/contracts';
 import { changeMessage } from '../src/change-message.ts';
+import { expireRequests } from '../src/expire-requests.ts';
 import { extendSeries } from '../src/extend-series.ts';
 import type { Command } from '../src/transitions.ts';
 import { wallTimeOf } from '../src/wall-time.ts';
@@ -238,5 +239,32 @@ describe('an endless series', () => {
     now = new Date('2027-06-01T08:00:00.000Z');
     await extend();
     expect(await stored()).toHaveLength(104);
+  });
+
+  const expire = () =>
+    expireRequests({ pool, expire: (caller, input) => one.change('expire', caller, input) }, { now, afterHours: 72 });
+
+  test('goes on when one occurrence expires that the client had moved', async () => {
+    await one.book(therapist('dr-bob'), { startTime: START, recurrence: 'FREQ=WEEKLY' });
+    const [, second] = await stored();
+    const times = { startTime: after(second!.start_at, 60), endTime: after(second!.start_at, 110) };
+    await one.change('reschedule', client('alice'), { appointmentId: second!.id, version: 1, ...times });
+    now = new Date(now.getTime() + 3 * DAY_MS);
+    expect(await expire()).toBe(1);
+    now = new Date('2026-12-25T08:00:00.000Z');
+    await extend();
+    expect(await last()).toMatchObject({ status: 'confirmed', start_at: new Date('2028-12-25T08:00:00.000Z') });
+  });
+
+  test('ends when the request for it expires, also where one occurrence of it was confirmed', async () => {
+    await one.book(client('alice'), { startTime: START, recurrence: 'FREQ=WEEKLY' });
+    await one.book(client('carol'), { startTime: after(START, 60), clientId: 'carol', recurrence: 'FREQ=WEEKLY' });
+    await change('confirm', 0, 'this');
+    now = new Date(now.getTime() + 3 * DAY_MS);
+    expect(await expire()).toBe(2);
+    now = new Date('2027-06-01T08:00:00.000Z');
+    await extend();
+    expect(await stored()).toHaveLength(208);
+    expect((await pool.query('select from series where is_endless')).rowCount).toBe(0);
   });
 });
