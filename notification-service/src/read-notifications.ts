@@ -50,14 +50,14 @@ export function createArchiveNotification(options: InboxOptions) {
     });
 }
 
-/** Marks everything as read that there is by now. */
+/** Marks everything as read that is listed by now; what is wanted on other channels alone has not been seen. */
 export function createReadAllNotifications(options: InboxOptions) {
   return ({ actor }: UserRequest<'notification:read-all'>): Promise<InboxState> =>
     change(options, actor.userId, async client => {
       const { rows } = await client.query<{ id: string }>({
         name: 'notification-read-all',
         text: `update notification set read_at = now()
-                where user_id = $1 and read_at is null and archived_at is null returning id`,
+                where user_id = $1 and read_at is null and archived_at is null and not hidden returning id`,
         values: [actor.userId],
       });
       if (rows.length === 0) return undefined;

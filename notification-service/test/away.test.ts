@@ -160,11 +160,30 @@ test('an endpoint inside the network, and keys that are none, are refused', asyn
   }
 });
 
+/** Quiet hours in which it is now, whatever the time of day. */
+function quietHoursNow() {
+  const wall = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
+  return { start: wall(-60), end: wall(60), timeZone: 'UTC' };
+}
+
+/** Resolves when the only delivery of each is put off, and nobody is at work on it. */
+const putOff = (ids: readonly string[]) =>
+  until(async () => {
+    const { rowCount } = await around.pool.query(
+      `select from delivery where notification_id = any($1) and state = 'pending' and lease_id is null
+                              and next_attempt_at > now() + interval '1 minute'`,
+      [ids],
+    );
+    return rowCount === ids.length;
+  });
+
 test('what is read before it goes out stays here', async () => {
   const email = await withEmail('hugo');
-  const quietHours = { start: '00:00', end: '23:59' };
-  dataOf(await asUser(around, 'hugo', 'notification:set-preferences', { preferences: { quietHours } }));
+  dataOf(
+    await asUser(around, 'hugo', 'notification:set-preferences', { preferences: { quietHours: quietHoursNow() } }),
+  );
   const [read, archived, kept] = [await create('hugo'), await create('hugo'), await create('hugo')];
+  await putOff([read.id, archived.id, kept.id]);
   dataOf(await asUser(around, 'hugo', 'notification:read', { notificationId: read.id }));
   dataOf(await asUser(around, 'hugo', 'notification:archive', { notificationId: archived.id }));
   expect([await statesOf(read.id), await statesOf(archived.id)]).toEqual([['cancelled'], ['cancelled']]);
@@ -175,11 +194,21 @@ test('what is read before it goes out stays here', async () => {
   expect(mailsTo(email)).toHaveLength(1);
 });
 
+test('reading all reads what is listed, not what is to be mailed alone', async () => {
+  await withEmail('hanna');
+  const preferences = { types: { MAILED: { inApp: false } }, quietHours: quietHoursNow() };
+  dataOf(await asUser(around, 'hanna', 'notification:set-preferences', { preferences }));
+  const [listed, mailed] = [await create('hanna'), await create('hanna', { type: 'MAILED' })];
+  await putOff([listed.id, mailed.id]);
+  dataOf(await asUser(around, 'hanna', 'notification:read-all', {}));
+  expect([await statesOf(listed.id), await statesOf(mailed.id)]).toEqual([['cancelled'], ['pending']]);
+});
+
 test('quiet hours put an e-mail off to their end, and a critical one goes through', async () => {
   const email = await withEmail('ivan');
-  const wall = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
-  const quietHours = { start: wall(-60), end: wall(60), timeZone: 'UTC' };
-  dataOf(await asUser(around, 'ivan', 'notification:set-preferences', { preferences: { quietHours } }));
+  dataOf(
+    await asUser(around, 'ivan', 'notification:set-preferences', { preferences: { quietHours: quietHoursNow() } }),
+  );
   const quiet = await create('ivan');
   const critical = await create('ivan', { priority: 'critical' });
   await until(async () => (await statesOf(critical.id)).includes('sent'));
