@@ -146,10 +146,14 @@ describe('over sockets', () => {
 
   test('a therapist completes what has started, and not before', async () => {
     const { people, bob } = await pair('done');
-    const booked = await ok(bob, 'appointment:book', session(1_500, people));
+    const booked = await ok(bob, 'appointment:book', session(60 * MINUTE_MS, people));
     const known = { appointmentId: booked.id, version: 1 };
     expect(await emit(bob, 'appointment:complete', known)).toMatchObject({ ok: false, error: { code: 'CONFLICT' } });
-    await until(() => Date.now() >= Date.parse(booked.startTime));
+    // Nothing that is booked starts in the past, and to wait for a start is to race with a slow machine.
+    await databaseOfAppointments().query(
+      `update appointment set start_at = now() - interval '1 second' where id = $1`,
+      [booked.id],
+    );
     expect(await ok(bob, 'appointment:complete', known)).toMatchObject({ status: 'completed', version: 2 });
   });
 
@@ -257,12 +261,15 @@ describe('both replicas killed', () => {
   test('while a reminder falls due, it is sent when they are back', async () => {
     const { people, alice } = await pair('downtime');
     const reminded = next(alice, 'appointment:reminder');
-    await ok(alice, 'reminder:set', { offsetsMinutes: [1] });
-    const booked = await ask('appointment.book', session(MINUTE_MS + 3_000, people));
+    await ok(alice, 'reminder:set', { offsetsMinutes: [10] });
+    const booked = await ask('appointment.book', session(10 * MINUTE_MS + 3_000, people));
     await ask('appointment.confirm', { appointmentId: booked.id, version: 1, scope: 'this' });
     await killAll();
     await ready();
-    expect(await reminded).toMatchObject({ id: booked.id, minutesUntil: 1 });
+    const { id, minutesUntil } = await reminded;
+    expect(id).toBe(booked.id);
+    // However long they were away.
+    expect([8, 9, 10]).toContain(minutesUntil);
   }, 60_000);
 });
 

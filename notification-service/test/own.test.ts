@@ -80,14 +80,16 @@ test('messages to somebody without a session are one notification for each conve
 });
 
 test('a message that comes while the ones before it are looked at is told too', async () => {
-  const wait = `insert into waiting_message (user_id, conversation_id, seq, sender_id, look_at) values ('ann', 'c-ann', $1, 'sender', $2)`;
-  await around.pool.query(wait, [1, new Date(Date.now() + 1_000)]);
+  const wait = `insert into waiting_message (user_id, conversation_id, seq, sender_id, look_at) values ('ann', $1, $2, 'sender', $3)`;
+  // Not due before it is locked, however long that takes.
+  await around.pool.query(wait, ['c-ann', 1, new Date(Date.now() + 3_600_000)]);
   const client = await around.pool.connect();
   try {
-    // The look blocks on the first message, which is locked here, and the second comes meanwhile.
+    // The look at another conversation blocks on the first message, which is locked here, and the second comes meanwhile.
     await client.query('begin');
     await client.query(`select from waiting_message where user_id = 'ann' for update`);
-    await client.query(wait, [2, new Date()]);
+    await client.query(wait, ['c-ann', 2, new Date()]);
+    await around.pool.query(wait, ['another', 1, new Date()]);
     await until(async () => {
       const { rowCount } = await around.pool.query(
         `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%delete from waiting_message%'`,
@@ -98,8 +100,16 @@ test('a message that comes while the ones before it are looked at is told too', 
   } finally {
     client.release();
   }
-  await until(async () => (await list('ann')).notifications[0]?.message.includes('2 new') === true);
-  expect((await list('ann')).unreadCount).toBe(1);
+  const counts = async () =>
+    (await list('ann')).notifications.map(({ data }) => [data?.['conversationId'], data?.['count']]);
+  await until(async () => (await counts()).some(([id, count]) => id === 'c-ann' && count === 2));
+  expect(await counts()).toEqual(
+    expect.arrayContaining([
+      ['c-ann', 2],
+      ['another', 1],
+    ]),
+  );
+  expect((await list('ann')).unreadCount).toBe(2);
 });
 
 test('the same fact twice counts once', async () => {
