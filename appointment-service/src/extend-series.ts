@@ -62,7 +62,7 @@ async function extend(client: PoolClient, { bufferMs, defaultOffsets }: BookingO
   const free = await freeOnes(client, rows);
   await client.query('update series set laid_out_to = $2 where id = $1', [id, until]);
   const changes = free.map((after): AppointmentChange => ({ before: undefined, after }));
-  const set = { kind: 'book', caller: { kind: 'system' }, changes, now } as const;
+  const set = { kind: 'extend', caller: { kind: 'system' }, changes, now } as const;
   return { changes, facts: await writeChanges(client, set, defaultOffsets), left: rows.length - free.length };
 }
 

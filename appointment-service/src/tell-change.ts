@@ -16,6 +16,7 @@ export function createTellChange(bus: Bus): TellChange {
       message: changeMessage(fact, data),
       appointment: toAppointment(row),
       ...(data.batch && { batch: data.batch }),
+      ...(data.extension && { extension: data.extension }),
     };
     deliver(bus, { user: row.clientId }, 'appointment:updated', payload);
     deliver(bus, { therapist: row.therapistId }, 'appointment:updated', payload);

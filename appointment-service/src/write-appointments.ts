@@ -15,12 +15,14 @@ export interface AppointmentChange {
   readonly after: AppointmentRow;
 }
 
-type ChangeKind = Command | 'book';
+/** `extend`: to book what has come within two years of an endless series. */
+type ChangeKind = Command | 'book' | 'extend';
 export type ChangeFactName = (typeof FACTS)[ChangeKind];
 type ChangeFact = OutboxRow<ChangeFactName>;
 
 const FACTS = {
   book: 'appointment.booked',
+  extend: 'appointment.booked',
   confirm: 'appointment.confirmed',
   cancel: 'appointment.cancelled',
   expire: 'appointment.cancelled',
@@ -54,12 +56,13 @@ export async function writeChanges(
   if (!first) return [];
   const therapistUserId = await userOfTherapist(client, first.therapistId);
   const facts = changes.map(({ after }, index) => factOf(set, after, therapistUserId, index + 1));
-  if (kind === 'book') await insertAppointments(client, rows);
+  const areNew = kind === 'book' || kind === 'extend';
+  if (areNew) await insertAppointments(client, rows);
   else await updateAppointments(client, rows);
   await insertChanges(client, set);
   await insertFacts(client, facts);
-  if (kind !== 'book') await supersedeReminders(client, rows, now);
-  if (kind === 'book' || kind === 'confirm' || kind === 'reschedule') {
+  if (!areNew) await supersedeReminders(client, rows, now);
+  if (areNew || kind === 'confirm' || kind === 'reschedule') {
     await remind(
       client,
       rows.filter(({ status }) => status === 'confirmed'),
@@ -89,6 +92,7 @@ function factOf(
     timeZone: row.timeZone,
     ...(changedBy !== undefined && { changedBy }),
     ...(kind === 'expire' && { cause: 'expired' as const }),
+    ...(kind === 'extend' && { extension: true as const }),
     changedAt: now.toISOString(),
     ...(changes.length > 1 && { batch: { position, count: changes.length } }),
   };

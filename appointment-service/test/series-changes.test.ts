@@ -218,6 +218,21 @@ describe('an endless series', () => {
     expect((await pool.query(`select from reminder where appointment_id = $1`, [(await last()).id])).rowCount).toBe(6);
   });
 
+  test('says of what it is laid out to later that it is an extension, and of nothing else', async () => {
+    await one.book(therapist('dr-bob'), { startTime: START, recurrence: 'FREQ=WEEKLY' });
+    expect(one.told.filter(({ fact }) => fact.data.extension)).toEqual([]);
+    now = new Date('2026-12-25T08:00:00.000Z');
+    await extend();
+    expect(one.told.slice(104).map(({ fact }) => fact)).toMatchObject(
+      [1, 2, 3, 4, 5].map(position => ({
+        fact: 'appointment.booked',
+        data: { status: 'confirmed', extension: true, batch: { position, count: 5 } },
+      })),
+    );
+    await change('cancel', 104, 'this');
+    expect(one.told.at(-1)?.fact.data.extension).toBeUndefined();
+  });
+
   test('is laid out once by two replicas, and leaves out what is taken', async () => {
     await one.book(therapist('dr-bob'), { startTime: START, recurrence: 'FREQ=WEEKLY' });
     now = new Date('2026-12-25T08:00:00.000Z');

@@ -20,6 +20,8 @@ type Change = FactData<AppointmentFact>;
 export function createNotifyOfAppointment(options: OwnOptions, name: AppointmentFact) {
   return async ({ data }: Fact<AppointmentFact>, client: PoolClient): Promise<(() => void) | undefined> => {
     if (!(await isLatest(client, data))) return undefined;
+    // Of a series that goes on every week nobody wants to hear every week.
+    if (data.extension) return undefined;
     // The first occurrence of several that were changed at once speaks for all.
     if (data.batch && data.batch.position > 1) return undefined;
     const type = typeOf(name, data);

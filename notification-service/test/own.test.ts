@@ -331,6 +331,16 @@ test('a change that a later one has overtaken is not told, nor the others of a s
   expect(await typesOf('ivan')).toEqual(['APPOINTMENT_CONFIRMED', 'APPOINTMENT_CANCELLED']);
 });
 
+test('nobody is notified of an occurrence that a series was laid out to, but of its changes', async () => {
+  const id = uuidv7();
+  await tell(appointments, 'appointment.booked', appointment('karl', 1, { extension: true }), id);
+  await consumed([id]);
+  expect([await typesOf('karl'), await typesOf('dr-karl')]).toEqual([[], []]);
+  await tell(appointments, 'appointment.cancelled', appointment('karl', 2, { status: 'cancelled', changedBy: 'karl' }));
+  await until(async () => (await typesOf('dr-karl')).length === 1);
+  expect(await typesOf('karl')).toEqual([]);
+});
+
 test('a reminder is told to each party once, and is gone when the appointment begins', async () => {
   // Both know it by the same id.
   const [reminderId, startTime] = [uuidv7(), new Date(Date.now() + 3_600_000).toISOString()];

@@ -348,6 +348,11 @@ const PartOfSeries = z.object({ position: z.int().positive(), count: z.int().pos
     'When one change reached several occurrences: which of them this is. The message of the first speaks of all.',
 });
 
+const Extension = z.literal(true).optional().meta({
+  description:
+    'An occurrence of an endless series that was laid out because it has come within two years: nobody needs to be told.',
+});
+
 export const appointmentDeliveries = {
   'appointment:updated': {
     summary: 'An appointment of this user, or of this therapist, was booked or changed.',
@@ -357,6 +362,7 @@ export const appointmentDeliveries = {
       message: healthData(z.string()).meta({ description: 'A sentence to show to a person. It names nobody.' }),
       appointment: Appointment,
       batch: PartOfSeries,
+      extension: Extension,
     }),
     publishedBy: 'appointment-service',
     to: ['user', 'therapist'],
@@ -394,6 +400,7 @@ const ChangeFact = {
     cause: z.enum(['expired']).optional(),
     changedAt: Timestamp,
     batch: PartOfSeries,
+    extension: Extension,
   }),
   publishedBy: 'appointment-service',
   consumedBy: ['notification-service'],
