@@ -7,6 +7,7 @@ import {
 import { DeliveryEntity } from './delivery.ts';
 import { notifications } from './migrations/2026-11-25-notifications.ts';
 import { waitingMessages } from './migrations/2026-11-25-waiting-messages.ts';
+import { batchesHeard } from './migrations/2026-11-25-batches-heard.ts';
 import { NotificationEntity } from './notification.ts';
 import { PreferenceEntity } from './preference.ts';
 import { ProfileEntity } from './profile.ts';
@@ -14,5 +15,5 @@ import { PushSubscriptionEntity } from './push-subscription.ts';
 
 export const database: DatabaseDefinition = {
   entities: [ProfileEntity, PreferenceEntity, PushSubscriptionEntity, NotificationEntity, DeliveryEntity, OutboxEntity],
-  migrations: [serviceTables, relationshipProjection, notifications, waitingMessages],
+  migrations: [serviceTables, relationshipProjection, notifications, waitingMessages, batchesHeard],
 };

@@ -15,7 +15,8 @@ type Change = FactData<AppointmentFact>;
 
 /**
  * Tells of a change of an appointment: the other party, or both when neither of them made it. A fact that a later
- * change has overtaken tells nothing: what it says is not so any more.
+ * change has overtaken tells nothing: what it says is not so any more. A batch is overtaken by another batch alone, as
+ * a change of its first occurrence is not one of all.
  */
 export function createNotifyOfAppointment(options: OwnOptions, name: AppointmentFact) {
   return async ({ data }: Fact<AppointmentFact>, client: PoolClient): Promise<(() => void) | undefined> => {
@@ -62,13 +63,16 @@ export function createNotifyOfReminder(options: OwnOptions) {
   };
 }
 
-async function isLatest(client: PoolClient, { appointmentId, version }: Change): Promise<boolean> {
+async function isLatest(client: PoolClient, { appointmentId, version, batch }: Change): Promise<boolean> {
   const { rowCount } = await client.query({
     name: 'appointment-heard',
-    text: `insert into appointment_heard (appointment_id, version, heard_at) values ($1, $2, now())
-           on conflict (appointment_id) do update set version = excluded.version, heard_at = excluded.heard_at
-             where appointment_heard.version < excluded.version`,
-    values: [appointmentId, version],
+    text: `insert into appointment_heard (appointment_id, version, batch_version, heard_at) values ($1, $2, $3, now())
+           on conflict (appointment_id) do update
+             set version = greatest(appointment_heard.version, excluded.version),
+                 batch_version = greatest(appointment_heard.batch_version, excluded.batch_version), heard_at = now()
+             where appointment_heard.batch_version < excluded.batch_version
+                or excluded.batch_version = 0 and appointment_heard.version < excluded.version`,
+    values: [appointmentId, version, batch ? version : 0],
   });
   return rowCount === 1;
 }

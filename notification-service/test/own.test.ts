@@ -331,6 +331,25 @@ test('a change that a later one has overtaken is not told, nor the others of a s
   expect(await typesOf('ivan')).toEqual(['APPOINTMENT_CONFIRMED', 'APPOINTMENT_CANCELLED']);
 });
 
+test('a batch is told though its first occurrence alone has changed since, and not once all have', async () => {
+  const batch = { position: 1, count: 3 };
+  const of = (userId: string, version: number, more: Partial<FactData<'appointment.booked'>>) =>
+    appointment(userId, version, { changedBy: `dr-${userId}`, seriesId: 's', ...more });
+  const hear = async (fact: 'appointment.booked' | 'appointment.cancelled', data: FactData<typeof fact>) => {
+    const id = uuidv7();
+    await tell(appointments, fact, data, id);
+    await consumed([id]);
+  };
+  for (const userId of ['lena', 'lara']) {
+    await hear('appointment.cancelled', of(userId, 3, { status: 'cancelled' }));
+    if (userId === 'lara') await hear('appointment.cancelled', of(userId, 2, { status: 'cancelled', batch }));
+    await hear('appointment.booked', of(userId, 1, { batch }));
+    await hear('appointment.booked', of(userId, 1, { appointmentId: `b-${userId}`, batch: { position: 2, count: 3 } }));
+  }
+  expect(await typesOf('lena')).toEqual(['APPOINTMENT_BOOKED', 'APPOINTMENT_CANCELLED']);
+  expect(await typesOf('lara')).toEqual(['APPOINTMENT_CANCELLED', 'APPOINTMENT_CANCELLED']);
+});
+
 test('nobody is notified of an occurrence that a series was laid out to, but of its changes', async () => {
   const id = uuidv7();
   await tell(appointments, 'appointment.booked', appointment('karl', 1, { extension: true }), id);
