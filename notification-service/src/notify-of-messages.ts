@@ -46,7 +46,7 @@ async function lookOnce(options: MessagesOptions): Promise<boolean> {
   const { pool, askPresence, stopping } = options;
   const { rows } = await pool.query<{ userId: string; waitedMs: number }>({
     name: 'messages-due',
-    text: `select user_id as "userId", (extract(epoch from now() - min(look_at)) * 1000)::int as "waitedMs"
+    text: `select user_id as "userId", (extract(epoch from now() - min(look_at)) * 1000)::float8 as "waitedMs"
              from (select user_id, look_at from waiting_message where look_at <= now() order by look_at limit 5000) due
             group by user_id order by min(look_at) limit $1`,
     values: [USERS],

@@ -146,6 +146,15 @@ test('somebody who is there is not notified, but is when it turns out that they 
   expect((await list('dora')).notifications).toEqual([]);
 });
 
+test('a message that nobody could look at for a month is told all the same', async () => {
+  await around.pool.query(
+    `insert into waiting_message (user_id, conversation_id, seq, sender_id, look_at)
+     values ('erna', 'c-erna', 1, 'sender', now() - interval '30 days')`,
+  );
+  await until(async () => (await list('erna')).unreadCount === 1);
+  expect((await list('erna')).notifications).toMatchObject([{ type: 'MESSAGE_RECEIVED' }]);
+});
+
 test('a read one does not grow: what comes after it is new', async () => {
   await tell(messaging, 'message.sent', sent('erin', 1));
   await until(async () => (await list('erin')).unreadCount === 1);
