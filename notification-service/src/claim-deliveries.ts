@@ -1,5 +1,5 @@
 import { asDates } from '@rapport/service/database';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { MAX_ATTEMPTS, nextAttempt } from './back-off.ts';
 import type { AwayChannel } from './delivery.ts';
 import type { Outcome } from './sending.ts';
@@ -70,9 +70,9 @@ export function verdictOn(
 }
 
 /** Writes the verdict and gives the lease up. @returns whether the lease was still its own */
-export async function settleDelivery(pool: Pool, claimed: Claimed, verdict: Verdict): Promise<boolean> {
+export async function settleDelivery(client: PoolClient, claimed: Claimed, verdict: Verdict): Promise<boolean> {
   const waits = verdict.state === 'pending';
-  const { rowCount } = await pool.query({
+  const { rowCount } = await client.query({
     name: 'delivery-settle',
     text: `update delivery
               set state = $3, last_error = $4, lease_id = null, leased_until = null,

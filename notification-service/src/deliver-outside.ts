@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seal } from '@rapport/service/seal';
-import { asDates, repeat } from '@rapport/service/database';
+import { asDates, inTransaction, repeat } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
@@ -8,6 +8,7 @@ import { preferencesOf, type Chosen } from './choices.ts';
 import { claimDeliveries, settleDelivery, verdictOn, type Claimed, type Verdict } from './claim-deliveries.ts';
 import { decideDelivery } from './decide-delivery.ts';
 import type { AwayChannel } from './delivery.ts';
+import { planAgainIfGrown } from './plan-again.ts';
 import type { AskPresence } from './presence.ts';
 import { openPerson } from './profile.ts';
 import { openBrowser } from './push-subscription.ts';
@@ -64,9 +65,9 @@ export function startDelivering(
   };
 
   const deliverOne = async (claimed: Claimed, before: number): Promise<void> => {
-    const { outcome, verdict } = await attempt(options, channel, send, claimed);
+    const { outcome, ...attempted } = await attempt(options, channel, send, claimed);
     note(outcome, before);
-    await settle(options, claimed, verdict);
+    await settle(options, claimed, attempted);
   };
 
   const round = async (): Promise<void> => {
@@ -103,6 +104,8 @@ function outageWait(outages: number): number {
 interface Attempted {
   readonly outcome: Outcome['kind'] | 'cancelled' | 'deferred';
   readonly verdict: Verdict;
+  /** When what was sent had last grown. */
+  readonly toldOf?: Date;
 }
 
 async function attempt(
@@ -114,7 +117,7 @@ async function attempt(
   const { retryFirstMs } = options;
   const found = await look(options, channel, claimed);
   if (!found) return { outcome: 'cancelled', verdict: { state: 'cancelled', error: null } };
-  const { decision, parcel } = found;
+  const { decision, parcel, touchedAt } = found;
   if (decision.do === 'cancel') return { outcome: 'cancelled', verdict: { state: 'cancelled', error: null } };
   if (decision.do === 'wait') {
     const verdict = { state: 'pending', error: null, at: decision.until, attempts: claimed.attempts - 1 } as const;
@@ -122,7 +125,8 @@ async function attempt(
   }
   const outcome = await send(parcel).catch((error: unknown) => ({ kind: 'failed', code: codeOf(error) }) as const);
   if (outcome.kind === 'gone' && channel === 'webPush') await forgetBrowser(options.pool, claimed.target);
-  return { outcome: outcome.kind, verdict: verdictOn(outcome, claimed, new Date(), retryFirstMs, Math.random()) };
+  const verdict = verdictOn(outcome, claimed, new Date(), retryFirstMs, Math.random());
+  return { outcome: outcome.kind, verdict, toldOf: touchedAt };
 }
 
 interface Found {
@@ -147,7 +151,7 @@ async function look(
   { pool, seal, textsOf, askPresence, escalateAfterMs }: OutsideOptions,
   channel: AwayChannel,
   claimed: Claimed,
-): Promise<{ parcel: Parcel; decision: ReturnType<typeof decideDelivery> } | undefined> {
+): Promise<{ parcel: Parcel; decision: ReturnType<typeof decideDelivery>; touchedAt: Date } | undefined> {
   const { rows } = await pool.query<Found>({
     name: 'delivery-look',
     text: `select n.user_id as "userId", n.type, n.priority, n.seqs, n.touched_at as "touchedAt",
@@ -199,18 +203,26 @@ async function look(
         ? openBrowser({ id: claimed.target, sealed: row.browserSealed, keyId: row.browserKeyId }, seal)
         : undefined,
   };
-  return { parcel, decision };
+  return { parcel, decision, touchedAt };
 }
 
 async function forgetBrowser(pool: Pool, subscriptionId: string): Promise<void> {
   await pool.query('delete from push_subscription where id = $1', [subscriptionId]);
 }
 
-async function settle({ pool, log }: OutsideOptions, claimed: Claimed, verdict: Verdict): Promise<void> {
+async function settle(
+  { pool, log }: OutsideOptions,
+  claimed: Claimed,
+  { verdict, toldOf }: Omit<Attempted, 'outcome'>,
+): Promise<void> {
   const until = Date.now() + SETTLE_FOR_MS;
   for (;;) {
     try {
-      const held = await settleDelivery(pool, claimed, verdict);
+      const held = await inTransaction(pool, async client => {
+        const isOwn = await settleDelivery(client, claimed, verdict);
+        if (isOwn && toldOf && verdict.state === 'sent') await planAgainIfGrown(client, claimed.id, toldOf);
+        return isOwn;
+      });
       if (!held) log.error({ delivery: claimed.id, state: verdict.state }, 'a delivery outlived its lease');
       return;
     } catch (error) {

@@ -37,3 +37,21 @@ export async function planAgain(
     ],
   });
 }
+
+/**
+ * What grew while a push of it was under way is pushed again too: its delivery was still pending then. In the
+ * transaction that has just written `sent`, so that whoever lets it grow sees one or the other.
+ * @param toldOf when the notification had last grown, as the push knew it
+ */
+export async function planAgainIfGrown(client: PoolClient, deliveryId: string, toldOf: Date): Promise<void> {
+  await client.query({
+    name: 'delivery-grown',
+    text: `update delivery d
+              set state = 'pending', attempts = 0, ended_at = null,
+                  next_attempt_at = d.ended_at + $3 * interval '1 millisecond'
+             from notification n
+            where d.id = $1 and d.channel = 'webPush' and d.state = 'sent'
+              and n.id = d.notification_id and n.touched_at <> $2`,
+    values: [deliveryId, toldOf, PUSH_AGAIN_AFTER_MS],
+  });
+}

@@ -1,8 +1,10 @@
 import { setDefaultCACertificates, getCACertificates } from 'node:tls';
 import { beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { publish } from '@rapport/bus';
 import type { UserInput } from '@rapport/contracts';
+import { v7 as uuidv7 } from 'uuid';
 import { runChild } from '../../libs/service/test/child.ts';
-import { atEnd, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
+import { atEnd, busAs, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
 import { expectToEndWell } from '../../libs/service/test/service-process.ts';
 import {
   aNotification,
@@ -133,6 +135,41 @@ test('a push that fails comes again, one that is refused is a dead letter', asyn
     { state: 'dead', attempts: 1, last_error: 'http_413' },
     { state: 'sent', attempts: 3, last_error: null },
   ]);
+});
+
+test('a message that comes while a push of the one before it is under way is pushed too', async () => {
+  const browser = await subscribed('dora');
+  const messaging = await busAs(around.nats, 'messaging-service');
+  const message = (seq: number) => {
+    const data = {
+      messageId: uuidv7(),
+      conversationId: 'c-dora',
+      senderId: 'sender',
+      recipientId: 'dora',
+      seq,
+      version: seq,
+    };
+    const createdAt = new Date();
+    const more = { messageType: 'TEXT', createdAt: createdAt.toISOString() } as const;
+    return publish(messaging, 'message.sent', { id: uuidv7(), time: createdAt, data: { ...data, ...more } });
+  };
+  const release = push.hold(browser.endpoint);
+  await message(1);
+  await until(() => pushesTo(browser).length > 0);
+  await message(2);
+  const grown = async () =>
+    (await around.pool.query(`select from notification where user_id = 'dora' and seqs = '{1,2}'`)).rowCount === 1;
+  await until(grown);
+  release();
+  await until(async () => {
+    // A minute later, which is now.
+    await around.pool.query(
+      `update delivery set next_attempt_at = now() from notification n
+        where n.id = notification_id and n.user_id = 'dora' and state = 'pending' and lease_id is null`,
+    );
+    return pushesTo(browser).at(-1)?.payload['title'] === 'You have 2 new messages';
+  });
+  expect(pushesTo(browser)[0]?.payload['title']).toBe('You have a new message');
 });
 
 test('a browser that somebody else signs in to shows the notifications of the one before no more', async () => {

@@ -24,6 +24,8 @@ export interface PushService {
   subscribe(): { endpoint: string; keys: { p256dh: string; auth: string } };
   /** What the next requests to an endpoint are answered with. */
   answer(endpoint: string, ...statuses: number[]): void;
+  /** From now on requests to an endpoint are taken and not answered, until what this returns is called. */
+  hold(endpoint: string): () => void;
 }
 
 /** What a service with web push is configured with. */
@@ -59,11 +61,12 @@ export async function pushService(): Promise<PushService> {
   });
   const browsers = new Map<string, BrowserKeys>();
   const statuses = new Map<string, number[]>();
+  const held = new Map<string, Promise<void>>();
   const pushes: Push[] = [];
   let tried = 0;
 
   const server = createServer({ key: pems.private, cert: pems.cert }, (request, response) => {
-    void buffer(request).then(body => {
+    void buffer(request).then(async body => {
       tried += 1;
       const endpoint = endpointOf(request.url ?? '');
       const browser = browsers.get(endpoint);
@@ -72,6 +75,7 @@ export async function pushService(): Promise<PushService> {
         const payload = JSON.parse(decrypt(body, browser).toString()) as Record<string, unknown>;
         pushes.push({ endpoint, headers: request.headers, payload });
       }
+      await held.get(endpoint);
       response.writeHead(status).end();
     });
   });
@@ -102,6 +106,11 @@ export async function pushService(): Promise<PushService> {
       };
     },
     answer: (endpoint, ...given) => void statuses.set(endpoint, given),
+    hold(endpoint) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held.set(endpoint, promise);
+      return resolve;
+    },
   };
 }
 
