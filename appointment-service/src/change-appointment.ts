@@ -90,7 +90,7 @@ async function change(client: PoolClient, request: ChangeRequest, options: Booki
     await requireWorkingTime(client, party, named.therapistId, afterwards);
   }
   if (named.seriesId !== null && input.scope !== 'this' && !leavesSeries(command, rows, reached)) {
-    await changeSeries(client, named.seriesId, status, move);
+    await changeSeries(client, { id: named.seriesId, timeZone: named.timeZone }, status, move);
   }
   try {
     const facts = await writeChanges(client, { kind: command, caller, changes, now }, options.defaultOffsets);
@@ -143,24 +143,36 @@ function moved(row: AppointmentRow, isNamed: boolean, move: Move, bufferMs: numb
   };
 }
 
-/** What comes later of an endless series follows: moved by as much, or not at all. */
+/**
+ * What comes later of an endless series follows: moved by as much, or not at all. So does the moment to which it is
+ * laid out, or the next occurrence would be passed over or come twice.
+ */
 async function changeSeries(
   client: PoolClient,
-  seriesId: string,
+  { id, timeZone }: { id: string; timeZone: string },
   status: string,
   move: Move | undefined,
 ): Promise<void> {
   if (move) {
+    const { rows } = await client.query<{ laidOutTo: Date }>({
+      name: 'series-laid-out',
+      text: 'select laid_out_to as "laidOutTo" from series where id = $1',
+      types: asDates,
+      values: [id],
+    });
+    const [series] = rows;
+    if (!series) throw new Error('an occurrence has no series');
+    const laidOutTo = moveWallTime(wallTimeOf(series.laidOutTo, timeZone), move.distance);
     await client.query({
       name: 'series-move',
-      text: 'update series set moved_ms = moved_ms + $2, duration_ms = $3 where id = $1',
-      values: [seriesId, move.distance, move.durationMs],
+      text: 'update series set moved_ms = moved_ms + $2, duration_ms = $3, laid_out_to = $4 where id = $1',
+      values: [id, move.distance, move.durationMs, momentOf(laidOutTo, timeZone).at],
     });
   } else if (status === 'cancelled') {
     await client.query({
       name: 'series-end',
       text: 'update series set is_endless = false where id = $1',
-      values: [seriesId],
+      values: [id],
     });
   }
 }

@@ -218,6 +218,23 @@ describe('an endless series', () => {
     expect((await pool.query(`select from reminder where appointment_id = $1`, [(await last()).id])).rowCount).toBe(6);
   });
 
+  test.each([
+    ['back', -3],
+    ['forward', 6],
+  ])('that was moved %s is laid out further without a gap or a repeat', async (_where, days) => {
+    await one.book(therapist('dr-bob'), { startTime: START, recurrence: 'FREQ=WEEKLY' });
+    const startTime = after(START, days * 1440);
+    await change('reschedule', 0, 'all', { startTime, endTime: after(startTime, 50) });
+    // Nothing is in the way of a repeat.
+    await change('cancel', 103, 'this');
+    now = new Date('2026-12-25T08:00:00.000Z');
+    await extend();
+    const starts = (await stored()).map(({ start_at }) => start_at.getTime());
+    expect(starts.length).toBeGreaterThan(104);
+    const walls = starts.map(start => Date.parse(`${wallTimeOf(new Date(start), BERLIN)}Z`));
+    expect(new Set(walls.slice(1).map((wall, index) => wall - walls[index]!))).toEqual(new Set([7 * DAY_MS]));
+  });
+
   test('says of what it is laid out to later that it is an extension, and of nothing else', async () => {
     await one.book(therapist('dr-bob'), { startTime: START, recurrence: 'FREQ=WEEKLY' });
     expect(one.told.filter(({ fact }) => fact.data.extension)).toEqual([]);
