@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { defineEntity, p } from '@mikro-orm/core';
+import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
 import type { Actor, PublicPage } from '@rapport/contracts';
 import type { Database } from '@rapport/service/database';
+import type { Pool } from 'pg';
 import { AppointmentEntity, asRow, type AppointmentRow } from './appointment.ts';
 import { ownTherapistId } from './caller.ts';
 import { horizonOf } from './limits.ts';
 import { etagOf, isKnown, renderCalendar } from './render-calendar.ts';
+import { userOfTherapist } from './therapists.ts';
 
 /** The address of a user's calendar: whoever knows the secret may read it. Only its hash is stored. */
 export const CalendarFeedEntity = defineEntity({
@@ -21,6 +23,8 @@ export const CalendarFeedEntity = defineEntity({
     createdAt: p.datetime(3),
   },
 });
+
+type Feed = Pick<InferEntity<typeof CalendarFeedEntity>, 'userId' | 'therapistId'>;
 
 /** As many random bits as a key: nobody finds one by trying, so its hash needs neither salt nor key. */
 const SECRET_BYTES = 32;
@@ -60,22 +64,31 @@ export function createRevokeFeed({ orm }: Pick<FeedOptions, 'orm'>) {
 }
 
 /** The calendar behind a secret, for whoever asks; the same answer for one that is revoked and one that never was. */
-export function createReadFeed({ orm, now }: FeedOptions) {
+export function createReadFeed({ orm, pool, now }: FeedOptions & { pool: Pool }) {
   return async ({ secret, ifNoneMatch }: { secret: string; ifNoneMatch?: string | undefined }): Promise<PublicPage> => {
     const em = orm.em.fork();
     const feed = await em.findOne(CalendarFeedEntity, { secretHash: hashOf(secret) });
     if (!feed) return { status: 404 };
     const at = now();
+    const room = await roomOf(pool, feed);
     const rows = await em.find(
       AppointmentEntity,
       {
-        $or: [{ clientId: feed.userId }, ...(feed.therapistId == null ? [] : [{ therapistId: feed.therapistId }])],
+        $or: [{ clientId: feed.userId }, ...(room === undefined ? [] : [{ therapistId: room }])],
         startAt: { $gte: new Date(at.getTime() - PAST_MS), $lte: horizonOf(at) },
       },
       { orderBy: { startAt: 'asc', id: 'asc' }, limit: MAX_EVENTS },
     );
     return pageOf(rows.map(asRow), ifNoneMatch);
   };
+}
+
+/** The room of a therapist, unless a profile says by now that it is somebody else's. */
+async function roomOf(pool: Pool, feed: Feed): Promise<string | undefined> {
+  if (feed.therapistId == null) return undefined;
+  const owner = await userOfTherapist(pool, feed.therapistId);
+  // Where no profile names the room, its owner is called as it is.
+  return owner === feed.userId || owner === feed.therapistId ? feed.therapistId : undefined;
 }
 
 function pageOf(rows: readonly AppointmentRow[], ifNoneMatch: string | undefined): PublicPage {

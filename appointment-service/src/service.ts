@@ -96,7 +96,7 @@ export async function startAppointmentService(context: ProcessContext<'appointme
   const setReminders = createSetReminders({ pool, defaultOffsets, now });
   const createFeed = createCalendarFeed({ orm, now, publicUrl: config.PUBLIC_URL });
   const revokeFeed = createRevokeFeed({ orm });
-  const readFeed = createReadFeed({ orm, now });
+  const readFeed = createReadFeed({ orm, pool, now });
   const showHistory = createShowHistory({ orm });
 
   const about = { version: packageJson.version, description: packageJson.description };

@@ -32,16 +32,18 @@ beforeEach(async () => {
 const create = (actor: Actor) => createCalendarFeed({ orm: db.orm, now, publicUrl: 'https://app.example.org/' })(actor);
 const secretOf = ({ url }: { url: string }) =>
   /^https:\/\/app\.example\.org\/calendar\/([\w-]{43})\.ics$/.exec(url)?.[1] ?? '';
-const read = (secret: string, ifNoneMatch?: string) => createReadFeed({ orm: db.orm, now })({ secret, ifNoneMatch });
+const read = (secret: string, ifNoneMatch?: string) => createReadFeed({ ...db, now })({ secret, ifNoneMatch });
 
-async function textOf(actor: Actor): Promise<string> {
-  const page = await read(secretOf(await create(actor)));
+const textOf = async (actor: Actor) => textBehind(secretOf(await create(actor)));
+async function textBehind(secret: string): Promise<string> {
+  const page = await read(secret);
   return gunzipSync(Buffer.from(page.gzipped ?? '', 'base64')).toString();
 }
 
 /** As a parser that is not ours reads it. */
-async function eventsOf(actor: Actor) {
-  const calendar = new ICAL.Component(ICAL.parse(await textOf(actor)) as unknown[]);
+const eventsOf = async (actor: Actor) => eventsBehind(secretOf(await create(actor)));
+async function eventsBehind(secret: string) {
+  const calendar = new ICAL.Component(ICAL.parse(await textBehind(secret)) as unknown[]);
   return calendar.getAllSubcomponents('vevent').map(component => {
     const event = new ICAL.Event(component);
     return {
@@ -141,6 +143,20 @@ describe('its address', () => {
     expect([(await read(first)).status, (await read(second)).status]).toEqual([404, 200]);
     await createRevokeFeed({ orm: db.orm })(ALICE);
     expect(await read(second)).toEqual(await read('never'));
+  });
+
+  test('shows a room no more that has passed to another therapist', async () => {
+    const [room, mine] = [
+      await one.book(service(), { startTime: START }),
+      await one.book(service(), { startTime: after(START, 60), clientId: 'user-bob', therapistId: 'dr-dan' }),
+    ].map(({ id }) => `${id}@rapport`);
+    const secret = secretOf(await create(BOB));
+    const shown = async () => (await eventsBehind(secret)).map(({ uid }) => uid);
+    await db.pool.query(`insert into therapist values ('user-bob', 'dr-bob', 1)`);
+    expect(await shown()).toEqual([room, mine]);
+    await db.pool.query(`update therapist set therapist_id = null, version = 2`);
+    await db.pool.query(`insert into therapist values ('user-eve', 'dr-bob', 1)`);
+    expect(await shown()).toEqual([mine]);
   });
 
   test('answers 304 to who has what is there', async () => {
