@@ -1,7 +1,7 @@
 import type { BusLog } from '@rapport/bus';
 import { asDates, inTransaction } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '@rapport/service';
 import { APPOINTMENT_COLUMNS, LIVE, type AppointmentRow } from './appointment.ts';
 import type { BookingOptions } from './book-appointment.ts';
 import { horizonOf } from './limits.ts';
@@ -76,7 +76,7 @@ function rowLike(
   const endAt = new Date(startAt.getTime() + durationMs);
   return {
     ...like,
-    id: uuidv7(),
+    id: newId(),
     version: 1,
     startAt,
     endAt,

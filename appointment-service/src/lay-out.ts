@@ -1,5 +1,5 @@
 import { invalidPayload, type AppointmentStatus } from '@rapport/contracts';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '@rapport/service';
 import type { AppointmentRow } from './appointment.ts';
 import { horizonOf } from './limits.ts';
 import { isEndless, occurrencesOf } from './series.ts';
@@ -53,7 +53,7 @@ export function layOut(
     throw invalidPayload({ path: 'recurrence', message: 'must have the start as its first occurrence' });
   }
   const series: SeriesRow = {
-    id: uuidv7(),
+    id: newId(),
     recurrence,
     timeZone,
     wallStart,
@@ -80,7 +80,7 @@ function newRow(
   const endAt = new Date(occurrence.startAt.getTime() + (booking.endAt.getTime() - booking.startAt.getTime()));
   return {
     ...occurrence,
-    id: uuidv7(),
+    id: newId(),
     clientId: booking.clientId,
     therapistId: booking.therapistId,
     status,

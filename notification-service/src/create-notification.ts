@@ -4,7 +4,7 @@ import { createBatchQueue } from '@rapport/service/batch-queue';
 import { asDates, inTransaction } from '@rapport/service/database';
 import { keyedHash, sameHash, type Seal } from '@rapport/service/seal';
 import type { Pool, PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '@rapport/service';
 import { wants } from './choices.ts';
 import { insertNotifications, type Insertion } from './insert-notifications.ts';
 import { lockInboxes } from './inbox.ts';
@@ -101,7 +101,7 @@ async function writeLocked(
 }
 
 function newRow({ actor, input }: Creation, bodyHash: Buffer, seal: Seal, hidden: boolean, now: Date): NotificationRow {
-  const id = uuidv7();
+  const id = newId();
   const { title, message, data } = input;
   return {
     id,

@@ -1,6 +1,6 @@
 import { newFact, type OutboxRow } from '@rapport/service/database';
 import type { PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '@rapport/service';
 import { insertFacts } from './facts.ts';
 import { countUnread } from './inbox.ts';
 import type { News } from './news.ts';
@@ -116,7 +116,7 @@ async function insertDeliveries(
              from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[], $6::timestamptz[])
                as d (id, notification_id, channel, target, next_attempt_at, created_at)`,
     values: [
-      planned.map(() => uuidv7()),
+      planned.map(() => newId()),
       planned.map(({ row }) => row.id),
       planned.map(({ place }) => place.channel),
       planned.map(({ place }) => place.target),

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '@rapport/service';
 import { wants } from './choices.ts';
 import { lockInboxes } from './inbox.ts';
 import { insertNotifications } from './insert-notifications.ts';
@@ -57,7 +57,7 @@ export function newOwnRow(
   now: Date,
 ): NotificationRow {
   return {
-    id: uuidv7(),
+    id: newId(),
     userId,
     type,
     priority: 'normal',

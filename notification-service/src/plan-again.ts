@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '@rapport/service';
 import type { NotificationRow } from './notification.ts';
 import { placesFor, type Recipient } from './recipients.ts';
 
@@ -28,7 +28,7 @@ export async function planAgain(
                  next_attempt_at = greatest($5, delivery.ended_at + $6 * interval '1 millisecond')
            where excluded.channel = 'webPush' and delivery.state <> 'pending'`,
     values: [
-      planned.map(() => uuidv7()),
+      planned.map(() => newId()),
       row.id,
       planned.map(({ place }) => place.channel),
       planned.map(({ place }) => place.target),

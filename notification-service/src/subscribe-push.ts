@@ -4,7 +4,7 @@ import { invalidPayload } from '@rapport/contracts';
 import { inTransaction } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
 import type { Pool } from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '@rapport/service';
 import { addressMistake } from './outside-addresses.ts';
 import { browserOf, type Browser } from './push-subscription.ts';
 
@@ -28,7 +28,7 @@ export function createSubscribePush({ pool, seal, hashKey, allowLoopback }: Subs
     const mistake = addressMistake(endpoint, allowLoopback);
     if (mistake) throw invalidPayload({ path: 'endpoint', message: mistake });
     if (!isPublicKey(keys.p256dh)) throw invalidPayload({ path: 'keys.p256dh', message: 'must be a point of P-256' });
-    const id = uuidv7();
+    const id = newId();
     const browser: Browser = { endpoint, keys };
     const { sealed, keyId } = seal.close(browser, browserOf(id));
     const hash = hashEndpoint(hashKey, endpoint);
