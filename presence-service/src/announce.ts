@@ -1,4 +1,4 @@
-import { deliver, type Bus } from '@rapport/bus';
+import { deliver, flushBus, type Bus } from '@rapport/bus';
 import type { Config, Recipient } from '@rapport/contracts';
 import { asDates } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
@@ -24,13 +24,18 @@ export interface AnnounceOptions {
 /** How often a change that overtook another is told again before it is left to the sweeper. */
 const MOST_REPEATS = 3;
 
-/** Called after the commit. What a crash keeps back, the sweeper announces. */
+/** Called after the commit. What a crash, or a loss of NATS, keeps back, the sweeper announces. */
 export function createAnnounce(options: AnnounceOptions): Announce {
-  const { pool } = options;
+  const { bus, pool } = options;
   return async (changes, there) => {
     let untold = changes;
     for (let repeat = 0; untold.length > 0 && repeat < MOST_REPEATS; repeat += 1) {
       await tell(options, pool, untold, repeat === 0 ? there : undefined);
+      const isOut = await flushBus(bus).then(
+        () => true,
+        () => false,
+      );
+      if (!isOut) return;
       untold = await markTold(pool, untold);
     }
   };

@@ -1,3 +1,4 @@
+import { flushBus } from '@rapport/bus';
 import { asDates, inTransaction } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
 import { tell, type Announce, type AnnounceOptions } from './announce.ts';
@@ -156,6 +157,8 @@ async function tellLeftOver({ pool, announcing }: SweepOptions, now: Date): Prom
       client,
       rows.map(row => ({ ...row, from: undefined })),
     );
+    // What is published without a connection is gone; then they all stay untold.
+    await flushBus(announcing.bus);
     await client.query({
       name: 'presence-left-over-told',
       text: 'update presence set untold = false where user_id = any($1)',

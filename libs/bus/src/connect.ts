@@ -53,6 +53,11 @@ export async function pingBus(bus: Bus): Promise<void> {
   await bus.connection.rtt();
 }
 
+/** Resolves when a server has everything that was published before. Rejects when the connection broke, and that may be lost. */
+export async function flushBus(bus: Bus): Promise<void> {
+  await bus.connection.flush();
+}
+
 /** Calls `listener` whenever the connection was lost and is back, once its subscriptions are back too. */
 export function onReconnected(bus: Bus, listener: () => void): void {
   const follow = async (): Promise<void> => {

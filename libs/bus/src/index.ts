@@ -2,7 +2,7 @@ export { answerRequests, type GatewayCall, type Handlers, type ServiceRequest, t
 export { encodeBatchItem } from './batch.ts';
 export { broadcast, onBroadcast } from './broadcast.ts';
 export type { Fact } from './cloud-event.ts';
-export { closeBus, connectBus, onReconnected, pingBus, type Bus, type BusOptions } from './connect.ts';
+export { closeBus, connectBus, flushBus, onReconnected, pingBus, type Bus, type BusOptions } from './connect.ts';
 export { consume, consumeTogether, consumerLag, type Consuming, type Inbox } from './consume.ts';
 export { deliver, listen, type Delivery, type Listening, type Order } from './deliver.ts';
 export { Encoded } from './encoded.ts';
