@@ -1,12 +1,10 @@
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Bus } from '@rapport/bus';
 import type { Stack } from '@rapport/local-stack';
 import type { Socket } from 'socket.io-client';
 import { until } from '../libs/service/test/kit.ts';
 import { databaseOf, STACK_TIMEOUT_MS } from './kit.ts';
 import {
   arrived,
-  link,
   news,
   presencesOf,
   presenceStack,
@@ -14,6 +12,7 @@ import {
   statusesOf,
   storyOf,
   watcher,
+  type Link,
   type Watcher,
 } from './presence-kit.ts';
 
@@ -23,10 +22,10 @@ import {
 const CRASH_TIMEOUT_MS = 120_000;
 
 let stack: Stack;
-let backOffice: Bus;
+let link: Link;
 
 beforeAll(async () => {
-  ({ stack, backOffice } = await presenceStack());
+  ({ stack, link } = await presenceStack());
 }, STACK_TIMEOUT_MS);
 
 interface Scene {
@@ -44,7 +43,7 @@ afterEach(() => {
 /** @param gateways of the doctor and of the contacts */
 async function scene(name: string, gateways: { doc: number; contacts: number }): Promise<Scene> {
   const [ids, docId] = [{ stays: `${name}-stays`, leaves: `${name}-leaves` }, `${name}-doc`];
-  await Promise.all(Object.values(ids).map(user => link(backOffice, user, docId)));
+  await Promise.all(Object.values(ids).map(user => link(user, docId)));
   const doc = await watcher(stack, docId, { gateway: gateways.doc });
   const [stays, leaves] = await Promise.all([
     watcher(stack, ids.stays, { gateway: gateways.contacts }),
@@ -125,7 +124,7 @@ test(
   async () => {
     const all = await scene('one-killed', { doc: 1, contacts: 0 });
     const crowd = Array.from({ length: 30 }, (_, index) => `one-killed-${index}`);
-    await Promise.all(crowd.map(user => link(backOffice, user, 'one-killed-doc')));
+    await Promise.all(crowd.map(user => link(user, 'one-killed-doc')));
     const people = await Promise.all(crowd.map((user, index) => watcher(stack, user, { gateway: index % 2 })));
     people.forEach(({ socket }, index) => {
       socket.disconnect();

@@ -2,14 +2,20 @@ import { requestAsService, type Bus } from '@rapport/bus';
 import type { Presence, ServiceInput, ServiceRequestName, Status } from '@rapport/contracts';
 import type { Stack } from '@rapport/local-stack';
 import type { Socket } from 'socket.io-client';
-import { backOfficeOf, clientOf, emit, next, presenceInboxOf, runningStack } from './kit.ts';
+import { until } from '../libs/service/test/kit.ts';
+import { backOfficeOf, clientOf, databaseOf, emit, next, presenceInboxOf, runningStack } from './kit.ts';
 
 /** Long enough that coming back is no matter of luck on a busy machine, and short enough to wait for. */
-const GRACE_MS = 1_500;
-export const LEASE_MS = 8_000;
+export const GRACE_MS = 3_000;
+const LEASE_MS = 8_000;
+
+/** Links the two, and waits until the presence service knows. */
+export type Link = (clientUserId: string, therapistUserId: string) => Promise<void>;
 
 /** Two gateways and two replicas, under the policy of production, with shorter times. */
-export async function presenceStack(env: Record<string, string> = {}): Promise<{ stack: Stack; backOffice: Bus }> {
+export async function presenceStack(
+  env: Record<string, string> = {},
+): Promise<{ stack: Stack; backOffice: Bus; link: Link }> {
   const stack = await runningStack({
     processes: { gateway: 2, 'presence-service': 2 },
     env: {
@@ -19,7 +25,14 @@ export async function presenceStack(env: Record<string, string> = {}): Promise<{
       ...env,
     },
   });
-  return { stack, backOffice: await backOfficeOf(stack) };
+  const backOffice = await backOfficeOf(stack);
+  const presence = databaseOf(stack, 'presence-service');
+  const link: Link = async (clientUserId, therapistUserId) => {
+    await ask(backOffice, 'relationship.link', { clientUserId, therapistUserId });
+    const known = 'select from care_relationship where client_user_id = $1 and therapist_user_id = $2 and linked';
+    await until(async () => (await presence.query(known, [clientUserId, therapistUserId])).rowCount === 1);
+  };
+  return { stack, backOffice, link };
 }
 
 const actor = { service: 'crm' };
@@ -37,9 +50,6 @@ export async function ask<N extends ServiceRequestName>(
   if (!ack.ok) throw new Error(`${ack.error.code}: ${ack.error.message}`);
   return ack.data;
 }
-
-export const link = (backOffice: Bus, clientUserId: string, therapistUserId: string) =>
-  ask(backOffice, 'relationship.link', { clientUserId, therapistUserId });
 
 /** A person with a socket, and what it was told about presence since it connected, the state included. */
 export interface Watcher {

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Stack } from '@rapport/local-stack';
+import { until } from '../libs/service/test/kit.ts';
 import { developerOf, STACK_TIMEOUT_MS } from './kit.ts';
 import { news, presencesOf, presenceStack, show, statusesOf, storyOf, watcher } from './presence-kit.ts';
 
@@ -33,6 +34,7 @@ test('under the policy open one broadcast tells everybody, and nobody of themsel
     expect(storyOf(told, 'ben')).toEqual(['online', 'dnd', 'offline']);
     expect(storyOf(told, 'ann')).toEqual([]);
   }
+  await until(() => deliveries.length === 4);
   expect(deliveries).toEqual([
     'deliver.v1.all.user.online',
     'deliver.v1.all.user.online',
