@@ -97,7 +97,7 @@ export function createAdmission(
         };
         gone.undo(() => socket.data.leaveRooms());
         socket.data.leaveRooms = await enterRooms(socket, identity);
-        // Counted when nothing is missed any more: what comes later comes as an event.
+        // Counted when nothing is missed any more: what comes later comes as an event, or makes the socket ask again.
         socket.data.unread = await unread.of(identity.actor.userId);
         if (conn.readyState !== 'open') socket.data.leaveRooms();
       } catch (error) {

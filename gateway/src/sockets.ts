@@ -75,14 +75,23 @@ export function startSockets(
   metrics.gauge('rapport_sockets', 'Connected sockets.', () => sockets.size);
   metrics.gauge('rapport_recipients', 'Users and therapists listened for.', () => subscriptions.size);
 
+  /** Sockets to which something was delivered before they were connected, when Socket.IO does not send it. */
+  const missed = new Set<string>();
+  const noteMissed = (ids: ReadonlySet<string> | undefined): void => {
+    for (const id of ids ?? []) if (!sockets.has(id)) missed.add(id);
+  };
   const states = createPresenceStates({ bus, log, actor: gateway, stopping });
   const relay = (room: string | undefined, delivery: Delivery): void => {
     const { event, text, except } = delivery;
     relayed.inc({ event });
-    const left = followsPresenceState(event) ? states.hold(room, delivery) : [];
+    const isAboutPresence = followsPresenceState(event);
+    const left = isAboutPresence ? states.hold(room, delivery) : [];
     if (except) left.push(except);
+    const inRoom = room === undefined ? undefined : io.of('/').adapter.rooms.get(room);
+    // Who is there is asked for once the socket is connected; everybody is told of nothing else.
+    if (!isAboutPresence && !isDroppable(event)) noteMissed(inRoom);
     // Most people have one socket, and what it sent comes back for their others.
-    if (room !== undefined && left.length > 0 && isNobodyElse(io.of('/').adapter.rooms.get(room), left)) return;
+    if (room !== undefined && left.length > 0 && isNobodyElse(inRoom, left)) return;
     if (isDroppable(event)) left.push(SLOW_ROOM);
     const recipients = room === undefined ? io.local : io.local.to(room);
     recipients.except(left).emit(event, new RawJson(text));
@@ -176,6 +185,7 @@ export function startSockets(
     socket.emit('session:ready', { ...sessionReady(config), ...socket.data.unread });
     // Not deleted: that would make the object one that takes more memory than what it holds.
     socket.data.unread = undefined;
+    if (missed.delete(socket.id)) socket.emit('sync:required', {});
     states.expect(socket);
     reports.join(socket);
   });
@@ -191,6 +201,8 @@ export function startSockets(
   const forget = (): void => {
     limit.forget();
     inOrder.forget(Date.now());
+    // Those whose handshake was broken off.
+    for (const id of missed) if (!io.of('/').adapter.sids.has(id)) missed.delete(id);
   };
   const sweeping = sweep(sockets, forget, stopping);
   onReconnected(bus, () => tellToSync([...sockets.values()]));

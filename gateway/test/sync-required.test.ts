@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { deliver, type Bus } from '@rapport/bus';
-import { gatewayEvents } from '@rapport/contracts';
+import { gatewayEvents, type DeliveryPayload } from '@rapport/contracts';
 import type { Nats } from '@rapport/local-stack';
 import type { Socket } from 'socket.io-client';
 import { busAs, runningNats, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
@@ -47,6 +47,31 @@ test('session:ready comes once after connect, first of all, and is what the cont
     rateLimitPerSecond: 50,
   });
   expect(Math.abs(Date.parse(ready.serverTime) - from)).toBeLessThan(10_000);
+});
+
+test('a message that comes when the counts are on their way, and the socket is not connected, has it ask again', async () => {
+  const counting = service.connection.subscribe('rpc.v1.gateway.message.unread-counts', {
+    queue: 'messaging-service',
+    callback: (_, request) => {
+      // Committed after they were counted, and there before they are.
+      deliver(service, { user: 'early' }, 'message:received', {} as DeliveryPayload<'message:received'>);
+      typing('early-typing');
+      request.respond(JSON.stringify({ ok: true, data: { counts: [0] } }));
+    },
+  });
+  await service.connection.flush();
+  for (const [user, expected] of [
+    ['early', ['session:ready', 'sync:required']],
+    ['early-typing', ['session:ready']],
+  ] as const) {
+    const socket = clientWith(gateway, tokenFor(user));
+    const events: string[] = [];
+    socket.onAny((event: string) => events.push(event));
+    await connect(socket);
+    await socket.emitWithAck('no:such');
+    expect(events).toEqual(expected);
+  }
+  counting.unsubscribe();
 });
 
 test(
