@@ -34,7 +34,7 @@ import type { GatewaySocket } from './gateway-socket.ts';
 import type { RateLimit } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
 import { slowDown } from './slow-down.ts';
-import { createSocketOrder } from './socket-order.ts';
+import type { SocketOrder } from './socket-order.ts';
 import type { Typing } from './typing.ts';
 
 export type Dispatch = (socket: GatewaySocket, event: string, args: readonly unknown[]) => Promise<void>;
@@ -45,6 +45,7 @@ interface DispatchOptions {
   metrics: Metrics;
   limit: RateLimit;
   typing: Typing;
+  order: SocketOrder;
   /** One use case for each event that the gateway answers itself. */
   own: OwnHandlers;
 }
@@ -68,8 +69,7 @@ type AckCallback = (ack: unknown) => void;
 type Answer = { ack: Ack<unknown> } | { text: string; failed: boolean };
 
 /** Turns a client's event into a request to the service that the table names, and the reply into the ack. */
-export function createDispatch({ bus, log, metrics, limit, typing, own }: DispatchOptions): Dispatch {
-  const order = createSocketOrder();
+export function createDispatch({ bus, log, metrics, limit, typing, order, own }: DispatchOptions): Dispatch {
   const queues = new Map<UserRequestName, BatchQueue<string, Reply<unknown>>>();
   const queueOf = (event: UserRequestName): BatchQueue<string, Reply<unknown>> => {
     const known =
@@ -112,8 +112,10 @@ export function createDispatch({ bus, log, metrics, limit, typing, own }: Dispat
     const input = parseInput(row.input, given);
     const replied = await send(socket, event, input);
     const failed = replied.code !== 'OK';
-    if (event === 'message:typing' && !failed && socket.connected) {
+    if (event === 'message:typing' && !failed) {
       typing.note(socket.id, actor, input as UserInput<'message:typing'>);
+      // It went before the answer came: nobody else will say that it has stopped.
+      if (!socket.connected) typing.leave(socket.id);
     }
     return { text: replied.text, failed };
   };

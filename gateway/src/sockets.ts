@@ -25,6 +25,7 @@ import { createRateLimit } from './rate-limits.ts';
 import { RawJson, rawJsonParser } from './raw-json.ts';
 import type { Revocations } from './revocations.ts';
 import { startSessionReports } from './session-reports.ts';
+import { createSocketOrder } from './socket-order.ts';
 import { createSubscriptions, roomOf } from './subscriptions.ts';
 import { createTyping } from './typing.ts';
 import { createUnreadCounts } from './unread-counts.ts';
@@ -112,10 +113,12 @@ export function startSockets(
     onRevocation: number => revocations.heardOf(number),
   });
   context.onStop('session reports', () => reports.stop());
-  const typing = createTyping((actor, input) => {
-    requestForUser(bus, 'message:typing', { actor, input }).catch((error: unknown) =>
-      log.debug({ err: error }, 'the end of typing was not told'),
-    );
+  const order = createSocketOrder();
+  const typing = createTyping((actor, input, socketId) => {
+    // In the order of the socket: through another replica it could overtake what the socket said before or says next.
+    order
+      .alone(socketId, () => requestForUser(bus, 'message:typing', { actor, input }))
+      .catch((error: unknown) => log.debug({ err: error }, 'the end of typing was not told'));
   });
   const admission = createAdmission(
     context,
@@ -131,6 +134,7 @@ export function startSockets(
     metrics,
     limit,
     typing,
+    order,
     own: {
       'auth:refresh': async (socket, { token }) => {
         const { expiresAt } = await admission.renew(socket, token);

@@ -16,7 +16,7 @@ const TYPING_TIMEOUT_MS = 6_000;
  * Remembers who is told that somebody is typing, and tells them the end that the client did not: after
  * six seconds of silence, or when its socket goes.
  */
-export function createTyping(tell: (actor: Actor, input: TypingInput) => void): Typing {
+export function createTyping(tell: (actor: Actor, input: TypingInput, socketId: string) => void): Typing {
   const typing = new Map<string, Map<string, { timer: NodeJS.Timeout; stop: () => void }>>();
 
   const forget = (socketId: string, recipientId: string): void => {
@@ -32,7 +32,7 @@ export function createTyping(tell: (actor: Actor, input: TypingInput) => void): 
       if (!isTyping) return;
       const stop = (): void => {
         forget(socketId, recipientId);
-        tell(actor, { recipientId, isTyping: false });
+        tell(actor, { recipientId, isTyping: false }, socketId);
       };
       const recipients = typing.get(socketId) ?? new Map<string, { timer: NodeJS.Timeout; stop: () => void }>();
       recipients.set(recipientId, { timer: setTimeout(stop, TYPING_TIMEOUT_MS), stop });
