@@ -21,17 +21,18 @@ export interface SweepOptions {
   /** Rejects when this process could not hear a gateway at the moment; then nothing is given up. */
   look: () => Promise<Attention>;
   log: AnnounceOptions['bus']['observer']['log'];
+  stopping: AbortSignal;
 }
 
 /** Does what the passing of time does: gives up lost gateways, ends graces, tells what was left untold. */
 export function createSweep(options: SweepOptions): () => Promise<void> {
-  const { pool, grace, announce, look } = options;
+  const { pool, grace, announce, look, stopping } = options;
   return async () => {
     const { now, since } = await look();
     await makeStore(pool);
     await giveUpLostGateways(options, now, since);
     if (await haveAllReported(pool)) {
-      await untilNone(async () => {
+      await untilNone(stopping, async () => {
         const { found, changes } = await endGraces(pool, now);
         await announce(changes);
         return found;
@@ -39,16 +40,16 @@ export function createSweep(options: SweepOptions): () => Promise<void> {
       // By then every gateway that lives has reported, or was told to.
       if (now.getTime() - since.getTime() > grace.afterLoss) await checkEverybody(options, now);
     }
-    await untilNone(() => tellLeftOver(options, now));
+    await untilNone(stopping, () => tellLeftOver(options, now));
   };
 }
 
-async function untilNone(work: () => Promise<number>): Promise<void> {
-  while ((await work()) === BATCH);
+async function untilNone(stopping: AbortSignal, work: () => Promise<number>): Promise<void> {
+  while (!stopping.aborted && (await work()) === BATCH);
 }
 
 /** A gateway that is silent, though it could have been heard, is lost: its sessions have ended when it was last seen. */
-async function giveUpLostGateways({ pool, grace, log }: SweepOptions, now: Date, since: Date): Promise<void> {
+async function giveUpLostGateways({ pool, grace, log, stopping }: SweepOptions, now: Date, since: Date): Promise<void> {
   const silentSince = new Date(now.getTime() - grace.afterLoss);
   const { rows } = await pool.query<{ gateway: string }>({
     name: 'lease-silent',
@@ -56,7 +57,10 @@ async function giveUpLostGateways({ pool, grace, log }: SweepOptions, now: Date,
     values: [since, silentSince],
   });
   for (const { gateway } of rows) {
-    await untilNone(() => inTransaction(pool, client => endSessionsOf(client, gateway, { now, since, silentSince })));
+    await untilNone(stopping, () =>
+      inTransaction(pool, client => endSessionsOf(client, gateway, { now, since, silentSince })),
+    );
+    if (stopping.aborted) return;
     log.warn({ gateway }, 'a gateway was silent for too long: its sessions have ended');
   }
 }
@@ -100,6 +104,8 @@ async function endSessionsOf(
 /** Who has not come back within the grace is gone. */
 async function endGraces(pool: Pool, now: Date): Promise<{ found: number; changes: Change[] }> {
   return inTransaction(pool, async client => {
+    // Since the batch before, a gateway may have come that has not: until it has, none of them ends.
+    if (!(await haveAllReported(client))) return { found: 0, changes: [] };
     const { rows } = await client.query<{ userId: string }>({
       name: 'session-due',
       text: 'select distinct user_id as "userId" from session where counts_until <= $1 limit $2',

@@ -34,15 +34,24 @@ export interface Replica {
   sweep(now: Date, since?: Date): Promise<void>;
 }
 
-/** Everybody may see everybody, so that each change is one broadcast. */
-export async function startReplica(nats: Nats, pool: Pool): Promise<Replica> {
+/**
+ * Everybody may see everybody, so that each change is one broadcast.
+ * @param count called for each, before it is marked as told
+ */
+export async function startReplica(
+  nats: Nats,
+  pool: Pool,
+  count: AnnounceOptions['count'] = () => undefined,
+): Promise<Replica> {
   const bus: Bus = await busAs(nats, 'presence-service');
-  const announcing: AnnounceOptions = { bus, pool, policy: 'open', count: () => undefined };
+  const announcing: AnnounceOptions = { bus, pool, policy: 'open', count };
   const announce = createAnnounce(announcing);
   const report = createReportSessions({ pool, policy: 'open', grace: GRACE, announce });
   let attention = { now: new Date(0), since: new Date(0) };
   const look = () => Promise.resolve(attention);
-  const sweep = createSweep({ pool, grace: GRACE, announce, announcing, look, log: recordedLog().log });
+  const { log } = recordedLog();
+  const stopping = new AbortController().signal;
+  const sweep = createSweep({ pool, grace: GRACE, announce, announcing, look, log, stopping });
   return {
     async report(gateway, seq, changes = {}) {
       const input = { seq, begin: false, end: false, joined: [], set: [], left: [], ...changes };

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Nats, Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
-import { runningNats, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
+import { poolOf, runningNats, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
 import {
   GRACE,
   joined,
@@ -18,6 +18,7 @@ import {
 let nats: Nats;
 let postgres: Postgres;
 let pool: Pool;
+let url: string;
 let one: Replica;
 let other: Replica;
 let news: { told: Told; settled: () => Promise<void> };
@@ -28,7 +29,7 @@ beforeAll(async () => {
 }, START_TIMEOUT_MS);
 
 beforeEach(async () => {
-  ({ pool } = await presenceDatabase(postgres));
+  ({ pool, url } = await presenceDatabase(postgres));
   [one, other] = await Promise.all([startReplica(nats, pool), startReplica(nats, pool)]);
   news.told.length = 0;
 });
@@ -155,6 +156,25 @@ describe('time', () => {
     expect(await told()).toEqual([['ann', 'online']]);
     expect(await other.report(gateway, 2)).toBe(true);
   });
+});
+
+test('a gateway that begins to report while many graces end is waited for with the rest of them, and not for ever', async () => {
+  const gateway = newGateway();
+  const users = Array.from({ length: 1_200 }, (_, index) => `u${index}`);
+  await one.report(gateway, 1, { ...ALL, joined: users.slice(0, 600).map(user => joined(`${user}-s`, user)) });
+  await one.report(gateway, 2, { joined: users.slice(600).map(user => joined(`${user}-s`, user)) });
+  await one.report(gateway, 3, { left: users.slice(0, 600).map(user => left(`${user}-s`, user)) });
+  await one.report(gateway, 4, { left: users.slice(600).map(user => left(`${user}-s`, user)) });
+  // One connection: what is asked for first comes first.
+  const single = poolOf(url, 1);
+  let begun: Promise<boolean> | undefined;
+  const sweeping = await startReplica(nats, single, event => {
+    if (event === 'user:offline') begun ??= reporter.report(newGateway(), 1, { begin: true });
+  });
+  const reporter = await startReplica(nats, single);
+  await sweeping.sweep(later(AFTER_GRACE));
+  expect(await begun).toBe(true);
+  expect((await told()).filter(([, what]) => what === 'offline')).toHaveLength(500);
 });
 
 describe('after a loss of the sessions', () => {
