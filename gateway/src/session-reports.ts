@@ -48,6 +48,8 @@ const REPORTS_PER_LEASE = 5;
 const REPORT_TIMEOUT_MS = 2_000;
 const LAST_REPORT_TIMEOUT_MS = 300;
 const RETRY_MS = 250;
+/** While the presence service is down. Above it everything there is will be reported instead, which waits nowhere. */
+const MOST_QUEUED = 10 * MAX_REPORTED;
 const RETRY_AFTER_MS = 1_000;
 
 /**
@@ -78,9 +80,16 @@ export function startSessionReports(options: SessionReportsOptions): SessionRepo
       };
     });
 
+  const forgetTrack = (unsent: readonly Change[]): void => {
+    reportsAll = true;
+    // What somebody chose is nowhere else.
+    queue = [...unsent, ...queue].filter(({ kind }) => kind === 'set');
+  };
+
   const push = (change: Change): void => {
     if (reportsAll && change.kind !== 'set') return;
     queue.push(change);
+    if (isDown && !reportsAll && queue.length > MOST_QUEUED) forgetTrack([]);
     if (isIdle) endPause();
   };
 
@@ -118,12 +127,6 @@ export function startSessionReports(options: SessionReportsOptions): SessionRepo
       }
       await pause(RETRY_MS * (0.5 + Math.random()));
     }
-  };
-
-  const forgetTrack = (unsent: readonly Change[]): void => {
-    reportsAll = true;
-    // What somebody chose is nowhere else.
-    queue = [...unsent, ...queue].filter(({ kind }) => kind === 'set');
   };
 
   const reportAll = async (): Promise<void> => {
