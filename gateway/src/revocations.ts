@@ -63,10 +63,14 @@ export async function startRevocations(context: ProcessContext<'gateway'>, actor
     for (let after = from; ;) {
       const { revocations, last } = await listAfter(bus, actor, after);
       learn(revocations);
+      if (last < after) {
+        // The database is another one, which began anew.
+        after = 0;
+        continue;
+      }
       after = Math.max(after, revocations.at(-1)?.number ?? last);
       if (after < last) continue;
-      // A number that is lower than before: the database is another one.
-      known = last;
+      known = after;
       break;
     }
     if (vouchesFrom > 0) log.info('revocations are known from now on');
@@ -128,8 +132,8 @@ export async function startRevocations(context: ProcessContext<'gateway'>, actor
     },
     onRevoked: listener => void listeners.push(listener),
     heardOf(number) {
-      if (known === undefined || number === known) return;
-      loadSince(number < known ? 0 : known);
+      // A lower one may have been read before what is known; only a list says for sure.
+      if (known !== undefined && number !== known) loadSince(known);
     },
   };
 }

@@ -88,6 +88,37 @@ test(
   START_WITHOUT_LIST_MS,
 );
 
+test('a report that is older than what is known makes it ask for what is newer; all is read again in another database', async () => {
+  // The other gateways of this file would ask, too.
+  const own = await runningNats();
+  const service = await busAs(own, 'presence-service');
+  let database = { last: 5, reported: 4, revocations: [] as object[] };
+  const asked: number[] = [];
+  const answer = (call: string, dataFor: (input: { after: number }) => object): void => {
+    service.connection.subscribe(`rpc.v1.gateway.${call}`, {
+      queue: 'presence-service',
+      callback: (_, message) => {
+        const data = dataFor(message.json<{ input: { after: number } }>().input);
+        message.respond(JSON.stringify({ ok: true, data }));
+      },
+    });
+  };
+  answer('session.report', () => ({ known: true, leaseMs: 250, revocation: database.reported, states: [] }));
+  answer('revocation.list', ({ after }) => {
+    asked.push(after);
+    return { revocations: after < database.last ? database.revocations : [], last: database.last };
+  });
+  await service.connection.flush();
+  const gateway = await runningGateway(own);
+  await until(() => asked.length >= 3);
+  expect(asked.slice(0, 3)).toEqual([0, 5, 5]);
+
+  const revocations = [{ userId: 'fred', revokedBefore: Date.now(), number: 2 }];
+  database = { last: 2, reported: 2, revocations };
+  await until(async () => (await gateway.metric('rapport_revocations')) === 1);
+  expect(asked.slice(-2)).toEqual([5, 0]);
+});
+
 test('a path that cannot be written to is a mistake of the configuration', async () => {
   const child = runChild('gateway/src/main.ts', {
     NATS_URL: nats.server,
