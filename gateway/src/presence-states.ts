@@ -96,6 +96,15 @@ export function createPresenceStates(options: {
     }
   };
 
+  const fetch = (): void => {
+    if (wanted.size === 0 || stopping.aborted) return;
+    // Who is wanted when it has ended, and before it is known to have, must not wait for the next.
+    fetching ??= fetchAll().finally(() => {
+      fetching = undefined;
+      fetch();
+    });
+  };
+
   return {
     expect(socket) {
       const { userId } = socket.data.identity.actor;
@@ -112,7 +121,7 @@ export function createPresenceStates(options: {
         if (presences) give(userId, entry, presences);
         else wanted.add(userId);
       }
-      if (wanted.size > 0) fetching ??= fetchAll().finally(() => (fetching = undefined));
+      fetch();
     },
     hold(room, delivery) {
       if (waiting.size === 0) return [];
