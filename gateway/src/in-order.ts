@@ -41,6 +41,8 @@ export interface InOrder {
   pass(room: string, delivery: Delivery, now: number): void;
   /** Forgets what nothing has come of for a while. May be called often. */
   forget(now: number): void;
+  /** Forgets a room that nothing more comes of: what comes once it is listened for again follows nothing. */
+  leave(room: string): void;
   /** How many deliveries are held. */
   readonly held: number;
 }
@@ -128,6 +130,13 @@ export function createInOrder(relay: Relay): InOrder {
         }
         if (lines.size === 0) rooms.delete(name);
       }
+    },
+    leave(name) {
+      const room = rooms.get(name);
+      if (!room) return;
+      // Nobody is there any more, but what is held counts until it is relayed.
+      for (const line of room.lines.values()) release(room, line, true);
+      rooms.delete(name);
     },
   };
 }

@@ -99,11 +99,12 @@ export function startSockets(
   };
   const inOrder = createInOrder(relay);
   metrics.gauge('rapport_deliveries_held', 'Deliveries that wait for one before them.', () => inOrder.held);
-  const subscriptions = createSubscriptions(bus, (room, delivery) => {
+  const pass = (room: string | undefined, delivery: Delivery): void => {
     // What everybody gets has no order among what is one user's.
     if (room === undefined) relay(room, delivery);
     else inOrder.pass(room, delivery, Date.now());
-  });
+  };
+  const subscriptions = createSubscriptions(bus, pass, room => inOrder.leave(room));
   const reports = startSessionReports({
     bus,
     log,

@@ -32,10 +32,12 @@ const LINGER_MS = 5_000;
  * One NATS subscription per recipient that has a socket here, however many sockets, and none for the rest; and one
  * for what is delivered to everybody.
  * @param relay the room is `undefined` for everybody
+ * @param dropped called when a room is not listened for any more
  */
 export function createSubscriptions(
   bus: Bus,
   relay: (room: string | undefined, delivery: Delivery) => void,
+  dropped: (room: string) => void,
 ): Subscriptions {
   const held = new Map<string, Held>();
   const everybody = listen(bus, 'all', delivery => relay(undefined, delivery));
@@ -44,6 +46,7 @@ export function createSubscriptions(
     clearTimeout(entry.linger);
     held.delete(room);
     entry.listening.stop();
+    dropped(room);
   };
 
   return {

@@ -115,6 +115,18 @@ test('a conversation in which nothing comes for ten minutes is forgotten', () =>
   expect(relayed).toEqual(['bob: 8']);
 });
 
+test('who comes back to a room that was left waits for nothing that came meanwhile', () => {
+  begun();
+  pass(8);
+  inOrder.leave('bob');
+  inOrder.leave('nobody');
+  expect([inOrder.held, jest.getTimerCount()]).toEqual([0, 0]);
+  relayed.length = 0;
+  pass(20);
+  jest.advanceTimersByTime(100);
+  expect(relayed).toEqual(['bob: 21']);
+});
+
 test('however they overtake each other, all are relayed, in order', () => {
   fc.assert(
     fc.property(fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6], { minLength: 7 }), froms => {
