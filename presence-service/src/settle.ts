@@ -24,15 +24,14 @@ const COLUMNS = `user_id as "userId", status, dnd, version, last_seen_at as "las
  */
 export async function lockPeople(client: PoolClient, userIds: readonly string[]): Promise<Locked> {
   const wanted = [...new Set(userIds)].toSorted();
-  const locked = await lockKnown(client, wanted);
-  const missing = wanted.filter(userId => !locked.has(userId));
-  if (missing.length === 0) return locked;
-  await client.query({
+  // Before anything is locked: whoever waits here for another's new row must hold none that the other waits for.
+  const making = client.query({
     name: 'presence-make',
     text: 'insert into presence (user_id) select unnest($1::text[]) on conflict do nothing',
-    values: [missing],
+    values: [wanted],
   });
-  return new Map([...locked, ...(await lockKnown(client, missing))]);
+  const [locked] = await Promise.all([lockKnown(client, wanted), making]);
+  return locked;
 }
 
 async function lockKnown(client: PoolClient, userIds: readonly string[]): Promise<Locked> {
