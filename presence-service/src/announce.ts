@@ -22,7 +22,7 @@ export interface AnnounceOptions {
 }
 
 /** How often a change that overtook another is told again before it is left to the sweeper. */
-const MOST_REPEATS = 3;
+export const MOST_REPEATS = 3;
 
 /** Called after the commit. What a crash, or a loss of NATS, keeps back, the sweeper announces. */
 export function createAnnounce(options: AnnounceOptions): Announce {
