@@ -3,8 +3,11 @@ import { intArray, textArray } from '@rapport/service/database';
 import type { PoolClient } from 'pg';
 import { hasSession, type AskPresence } from './presence.ts';
 
-/** Messages that come within this time are looked at together. */
-export const WAIT_EVERY_MS = 250;
+/**
+ * Messages that come within this time are looked at together: more at a time would keep the machine from whoever sends
+ * one meanwhile.
+ */
+export const WAIT_EVERY_MS = 50;
 /**
  * Who is shown as being there may have gone a moment ago, or be on a gateway that has died: presence holds on to
  * people for up to 15 s. So a message to somebody who is there is looked at once more.
