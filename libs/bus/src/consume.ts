@@ -70,8 +70,8 @@ export function consumeTogether<N extends FactName, Transaction>(
 ): Consuming {
   const handleOne = (fact: Fact<N>, transaction: Transaction): Promise<void> => handle([fact], transaction);
   return follow(bus, consumer, { prefetch: TOGETHER, together: TOGETHER, everyMs }, async messages => {
-    if (await consumeAll(bus, consumer, inbox, handle, messages)) return;
-    for (const message of messages) await consumeOne(bus, consumer, inbox, handleOne, undefined, message);
+    const failed = await consumeAll(bus, consumer, inbox, handle, messages);
+    for (const message of failed) await consumeOne(bus, consumer, inbox, handleOne, undefined, message);
   });
 }
 
@@ -89,6 +89,9 @@ function follow(
   let arrived = (): void => undefined;
   let taken = (): void => undefined;
 
+  const interrupted = (error: unknown): void =>
+    bus.observer.log.warn({ consumer: consumer.durable, err: error }, 'a consumer was interrupted, trying again');
+
   const read = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
@@ -103,7 +106,7 @@ function follow(
           if (waiting.length >= prefetch && !signal.aborted) await new Promise<void>(resolve => (taken = resolve));
         }
       } catch (error) {
-        bus.observer.log.warn({ consumer: consumer.durable, err: error }, 'a consumer was interrupted, trying again');
+        interrupted(error);
       }
       await pause(RETRY_FIRST_MS, signal);
     }
@@ -115,7 +118,8 @@ function follow(
       if (signal.aborted) return;
       const batch = waiting.splice(0, together);
       taken();
-      await handle(batch);
+      // What was not acknowledged because the connection has gone comes again.
+      await handle(batch).catch(interrupted);
     }
   };
   const [reading, working] = [read(), work()];
@@ -141,21 +145,21 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
-/** @returns false when the transaction failed, and nothing of it has happened */
+/** @returns the messages whose transaction failed: nothing of it has happened */
 async function consumeAll<N extends FactName, Transaction>(
   bus: Bus,
   consumer: FactConsumer & { fact: N },
   inbox: Inbox<Transaction>,
   handle: (facts: readonly Fact<N>[], transaction: Transaction) => Promise<void>,
   messages: readonly JsMsg[],
-): Promise<boolean> {
+): Promise<JsMsg[]> {
   const { observer } = bus;
   const read = messages.flatMap(message => {
     const fact = parse(bus, consumer, message);
     return fact ? [{ message, fact }] : [];
   });
   const facts = new Map(read.map(({ fact }) => [fact.id, fact]));
-  if (facts.size === 0) return true;
+  if (facts.size === 0) return [];
   return withSpan(consumer.fact, async () => {
     try {
       const handled = await inbox.onceForEach(consumer.durable, [...facts.keys()], (transaction, newIds) => {
@@ -166,10 +170,10 @@ async function consumeAll<N extends FactName, Transaction>(
         message.ack();
         observer.consumed(consumer.fact, handled.has(fact.id) ? 'handled' : 'repeated');
       }
-      return true;
+      return [];
     } catch (error) {
       observer.log.warn({ consumer: consumer.durable, facts: read.length, err: error }, 'facts failed together');
-      return false;
+      return read.map(({ message }) => message);
     }
   });
 }
