@@ -47,7 +47,7 @@ export async function startPresenceService(context: ProcessContext<'presence-ser
   const announce = createAnnounce(announcing);
 
   const look = createAttention(bus, pool);
-  const sweep = createSweep({ pool, grace, announce, announcing, look, log, stopping });
+  const sweep = createSweep({ pool: reporting.pool, grace, announce, announcing, look, log, stopping });
   const sweeping = repeat('sweep presence', SWEEP_EVERY_MS, sweep, log, stopping);
   onStop('sweep', () => sweeping);
   startConsumers(

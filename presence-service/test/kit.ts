@@ -4,7 +4,8 @@ import type { GatewayCallInput } from '@rapport/contracts';
 import type { Nats, Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
 import { migrate } from '../../libs/service/src/database/connection.ts';
-import { busAs, newDatabase, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
+import { connectPipeline } from '../../libs/service/src/database/pipeline.ts';
+import { atEnd, busAs, newDatabase, recordedLog } from '../../libs/service/test/kit.ts';
 import { createAnnounce, type AnnounceOptions } from '../src/announce.ts';
 import { database } from '../src/database.ts';
 import { makeStore } from '../src/lease.ts';
@@ -19,7 +20,10 @@ type Report = GatewayCallInput<'session.report'>;
 export async function presenceDatabase(postgres: Postgres): Promise<{ url: string; pool: Pool }> {
   const url = await newDatabase(postgres);
   await migrate({ url, poolSize: 2, definition: database }, recordedLog().log);
-  const pool = poolOf(url, 10);
+  // As the service has them for its reports and sweeps.
+  const pipeline = connectPipeline({ url, size: 10, log: recordedLog().log });
+  atEnd(() => pipeline.close());
+  const { pool } = pipeline;
   await makeStore(pool);
   return { url, pool };
 }
