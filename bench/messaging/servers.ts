@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { startStack, type Postgres } from '@rapport/local-stack';
 import { startChild } from '../child/start-child.ts';
 import type { Target } from '../load/web-socket.ts';
+import { readMetric } from '../measure/metrics.ts';
 import { linkPairs } from '../run/link-pairs.ts';
 import { renewDatabase } from './databases.ts';
 import type { MonolithCommands } from './monolith-process.ts';
@@ -26,6 +27,8 @@ export interface Server {
   readonly targets: readonly Target[];
   /** Its processes by name; without PostgreSQL, which all of them share. */
   readonly pids: Readonly<Record<string, number>>;
+  /** Of the product: how many facts wait for those who act on them. */
+  readonly factsWaiting?: () => Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -96,6 +99,7 @@ export async function startProduct(ground: Ground, options: ProductOptions): Pro
     pids: Object.fromEntries(
       [...stack.programs].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])),
     ),
+    factsWaiting: () => readMetric(stack.metrics['notification-service'] ?? '', 'rapport_consumer_lag'),
     stop: () => stack.stop(),
   };
 }

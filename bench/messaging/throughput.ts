@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isUserRequest } from '@rapport/contracts';
 import { alternate } from '../measure/alternate.ts';
 import type { Comparison, Cost, Findings, Observation } from '../measure/comparison.ts';
@@ -9,10 +10,13 @@ export async function measureThroughput(
   ground: Ground,
   options: TalkOptions & { runs: number; baselineConnections: number },
 ): Promise<Findings> {
+  const behind: number[] = [];
   const measure = async (starting: Promise<Server>, receipts = false): Promise<Seen> => {
     const server = await starting;
     try {
-      return await talk(ground, server, options, { receipts });
+      const seen = await talk(ground, server, options, { receipts });
+      if (server.factsWaiting) behind.push(await secondsUntilNone(server.factsWaiting));
+      return seen;
     } finally {
       await server.stop();
     }
@@ -25,7 +29,31 @@ export async function measureThroughput(
     memory: () => measure(startMemory(ground)),
   };
   const seen = await alternate(options.runs, variants);
-  return { comparisons: comparisonsOf(seen), observations: observationsOf(seen), costs: costsOf(seen) };
+  return {
+    comparisons: comparisonsOf(seen),
+    observations: [...observationsOf(seen), keptUp(behind)],
+    costs: costsOf(seen),
+  };
+}
+
+/** Whatever is not done within the talk itself would make it look faster than it is. */
+const MOST_BEHIND_SECONDS = 5;
+const LOOK_EVERY_MS = 100;
+const GIVE_UP_SECONDS = 60;
+
+async function secondsUntilNone(factsWaiting: () => Promise<number>): Promise<number> {
+  const started = performance.now();
+  const seconds = (): number => (performance.now() - started) / 1_000;
+  while ((await factsWaiting()) > 0 && seconds() < GIVE_UP_SECONDS) await sleep(LOOK_EVERY_MS);
+  return seconds();
+}
+
+function keptUp(behind: readonly number[]): Observation {
+  return {
+    what: 'seconds until the notification service had looked at every message',
+    seen: behind.map(seconds => seconds.toFixed(1)).join(' '),
+    holds: behind.every(seconds => seconds <= MOST_BEHIND_SECONDS),
+  };
 }
 
 const NAMES: Record<string, string> = {
