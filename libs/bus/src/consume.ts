@@ -59,7 +59,7 @@ export function consume<N extends FactName, Transaction>(
 
 /**
  * Does the same for a fact of which there are very many: those that come within `everyMs` are handled in one
- * transaction, at most 500. When that fails they are handled one at a time, so that each has an outcome of its own.
+ * transaction, at most 500, and sooner when there are as many. When that fails they are handled one at a time, so that each has an outcome of its own.
  */
 export function consumeTogether<N extends FactName, Transaction>(
   bus: Bus,
@@ -87,6 +87,7 @@ function follow(
   let messages: ConsumerMessages | undefined;
   const waiting: JsMsg[] = [];
   let arrived = (): void => undefined;
+  let full = (): void => undefined;
   let taken = (): void => undefined;
 
   const interrupted = (error: unknown): void =>
@@ -102,6 +103,7 @@ function follow(
         for await (const message of messages) {
           waiting.push(message);
           arrived();
+          if (waiting.length >= together) full();
           // Not read on, so that no more is asked for: what waits here no other replica gets.
           if (waiting.length >= prefetch && !signal.aborted) await new Promise<void>(resolve => (taken = resolve));
         }
@@ -114,7 +116,9 @@ function follow(
   const work = async (): Promise<void> => {
     while (!signal.aborted) {
       if (waiting.length === 0) await new Promise<void>(resolve => (arrived = resolve));
-      if (waiting.length < together) await pause(everyMs, signal);
+      if (waiting.length < together && everyMs > 0) {
+        await Promise.race([pause(everyMs, signal), new Promise<void>(resolve => (full = resolve))]);
+      }
       if (signal.aborted) return;
       const batch = waiting.splice(0, together);
       taken();
@@ -142,7 +146,7 @@ function follow(
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined);
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /** @returns the messages whose transaction failed: nothing of it has happened */
