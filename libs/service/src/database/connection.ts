@@ -46,6 +46,7 @@ export interface Database {
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
   const orm = await MikroORM.init(ormOptions(options, STATEMENT_TIMEOUT_MS));
   const pool = await orm.em.getConnection().getNativeClient();
+  outliveConnections(pool);
   await pool.query('select 1');
   const own = new Pool({
     connectionString: options.url,
@@ -53,8 +54,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
   });
-  // Ended by the server while it was idle: the next ping connects again.
-  own.on('error', () => undefined);
+  outliveConnections(own);
   return {
     orm,
     pool,
@@ -62,6 +62,30 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
     close: async () => void (await Promise.all([orm.close(true), own.end()])),
   };
 }
+
+/**
+ * A connection that is lost says so as an event as well, which ends the process when nobody listens: a pool listens to
+ * those that are idle alone. What was under way on it fails with the same error. It is given back to the pool here,
+ * because the ORM keeps one whose rollback fails for ever.
+ */
+export function outliveConnections(pool: Pool): void {
+  const known = new WeakSet<PoolClient>();
+  const inUse = new WeakSet<PoolClient>();
+  pool.on('error', nothing);
+  pool.on('release', (_error, client) => inUse.delete(client));
+  pool.on('acquire', client => {
+    inUse.add(client);
+    if (known.has(client)) return;
+    known.add(client);
+    client.on('error', () => {
+      if (!inUse.has(client)) return;
+      client.release(true);
+      client.release = nothing;
+    });
+  });
+}
+
+const nothing = (): void => undefined;
 
 /**
  * A service on an older schema than it was written for would fail in the middle of its work.

@@ -1,6 +1,12 @@
 import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Logger } from 'pino';
-import { asUnavailable, CONNECTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, unavailable } from './connection.ts';
+import {
+  asUnavailable,
+  CONNECTION_TIMEOUT_MS,
+  outliveConnections,
+  STATEMENT_TIMEOUT_MS,
+  unavailable,
+} from './connection.ts';
 
 /** Connections whose statements are sent without waiting for the answer to the one before. */
 export interface Pipeline {
@@ -26,6 +32,7 @@ export function connectPipeline({ url, size, log }: { url: string; size: number;
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
   };
   const pool = new Pool(options);
+  outliveConnections(pool);
   pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'));
   pool.on('connect', client => {
     client.query(PLAN_ONCE).catch((error: unknown) => {
