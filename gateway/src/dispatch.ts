@@ -63,6 +63,8 @@ type OwnHandler = (socket: GatewaySocket, input: unknown) => Promise<unknown>;
  * have every message wait for those before it.
  */
 const MAX_BATCHES = 3;
+/** Much longer than a batch takes, and much shorter than a request to a service that has died. */
+const SLOW_AFTER_MS = 1_000;
 /** What a client needs to be on another gateway. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -81,6 +83,7 @@ export function createDispatch({ bus, log, metrics, limit, typing, order, own }:
         run: async (bodies: readonly string[]) =>
           (await requestBatchForUsers(bus, event, bodies)).map(result => ({ result })),
         maxBatches: MAX_BATCHES,
+        slowAfterMs: SLOW_AFTER_MS,
         maxItems: BATCH_LIMITS.items,
         maxBytes: BATCH_LIMITS.bytes,
       });

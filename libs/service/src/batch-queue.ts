@@ -32,6 +32,11 @@ export interface BatchQueueOptions<Item, Result> {
    * costs what does not depend on its size.
    */
   readonly maxBatches?: number;
+  /**
+   * A batch that takes longer than this, in milliseconds, counts no more among those: whoever does it may have died, and
+   * the others must not wait until that is known.
+   */
+  readonly slowAfterMs?: number;
   readonly maxItems: number;
   readonly maxBytes: number;
 }
@@ -47,7 +52,7 @@ const RETRY_AFTER_MS = 250;
  * a timer, so that a single item goes at once.
  */
 export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, Result>): BatchQueue<Item, Result> {
-  const { run, maxBatches = MAX_BATCHES, maxItems, maxBytes } = options;
+  const { run, maxBatches = MAX_BATCHES, slowAfterMs, maxItems, maxBytes } = options;
   type Entry = Waiting<Item, Result>;
   let waiting: Entry[] = [];
   let waitingBytes = 0;
@@ -87,7 +92,7 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
   };
 
   const go = async (batch: readonly Entry[]): Promise<void> => {
-    batches += 1;
+    const end = count();
     underWay += batch.length;
     for (const key of batch.flatMap(({ keys }) => keys)) busy.add(key);
     try {
@@ -102,8 +107,24 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
     }
     for (const key of batch.flatMap(({ keys }) => keys)) busy.delete(key);
     underWay -= batch.length;
-    batches -= 1;
+    end();
     start();
+  };
+
+  /** Counts a batch until it ends or turns out to be slow. */
+  const count = (): (() => void) => {
+    batches += 1;
+    if (slowAfterMs === undefined) return () => void (batches -= 1);
+    let isSlow = false;
+    const timer = setTimeout(() => {
+      isSlow = true;
+      batches -= 1;
+      start();
+    }, slowAfterMs);
+    return () => {
+      clearTimeout(timer);
+      if (!isSlow) batches -= 1;
+    };
   };
 
   return {

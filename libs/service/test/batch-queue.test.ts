@@ -73,6 +73,23 @@ test('what waits keeps back what comes later and shares a key with it', async ()
   expect(batches.map(numbers)).toEqual([[1], [2, 3]]);
 });
 
+test('a batch that does not come back holds up what shares a key with it, and before long nothing else', async () => {
+  const { queue, batches, add } = heldQueue({ maxBatches: 1, slowAfterMs: 10 });
+  const stuck = add('alice');
+  await settle();
+  const [same, other] = [add('alice'), add('bob')];
+  await settle();
+  expect(batches.map(numbers)).toEqual([[1]]);
+  while (batches.length < 2) await settle();
+  expect(batches.map(numbers)).toEqual([[1], [3]]);
+  for (const batch of batches) batch.end();
+  await expect(Promise.all([stuck, other])).resolves.toEqual([1, 3]);
+  await settle();
+  batches[2]!.end();
+  await expect(same).resolves.toBe(2);
+  expect(queue.size).toBe(0);
+});
+
 test('each item has its own outcome, and a batch that throws fails for all of its items', async () => {
   const { batches, add } = heldQueue();
   const all = Promise.allSettled(Array.from({ length: 10 }, (_, index) => add(`${index}`)));
