@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Inbox } from '@rapport/bus';
 import type { Postgres } from '@rapport/local-stack';
 import type { Pool, PoolClient } from 'pg';
-import { startInbox } from '../src/database/inbox.ts';
+import { forgetConsumedEvents, startInbox } from '../src/database/inbox.ts';
 import { createLifecycle } from '../src/lifecycle.ts';
 import { migratedDatabase } from './database-kit.ts';
 import { atEnd, recordedLog, runningPostgres, START_TIMEOUT_MS } from './kit.ts';
@@ -64,4 +64,22 @@ test('when the work fails, neither its effect nor the event is remembered, and t
   expect(await effects()).toEqual([]);
   await expect(inbox.once('consumer', 'event-1', record('event-1'))).resolves.toBe('handled');
   expect(await effects()).toEqual(['event-1']);
+});
+
+test('events that cannot come again are forgotten, however many, and no others', async () => {
+  const stopping = new AbortController().signal;
+  for (const [hours, count] of [
+    [337, 25],
+    [335, 5],
+  ]) {
+    await pool.query(
+      `insert into consumed_event (consumer, event_id, consumed_at)
+       select 'consumer', $1::int || '-' || n, now() - $1::int * interval '1 hour' from generate_series(1, $2::int) as n`,
+      [hours, count],
+    );
+  }
+  await forgetConsumedEvents(pool, 336, stopping, 10);
+  const { rows } = await pool.query(`select count(*)::int as count, min(split_part(event_id, '-', 1)) as hours
+                                       from consumed_event`);
+  expect(rows).toEqual([{ count: 5, hours: '335' }]);
 });

@@ -141,3 +141,20 @@ async function leave<Row extends OutboxRow>(rows: Row[]): Promise<Row[]> {
   await insertRows(pool, rows);
   return rows;
 }
+
+test('a backup that reads what is past its retention keeps no replica from starting', async () => {
+  await makeOutboxPartitions(pool, new Date(Date.now() - 30 * 24 * 60 * MINUTE_MS));
+  const backup = await pool.connect();
+  try {
+    await backup.query('begin');
+    await backup.query('lock table outbox in access share mode');
+    const row = factAt(new Date());
+    await insertRows(pool, [row]);
+    (await runningOutbox(service, pool)).publish(row);
+    await until(async () => (await unpublished(pool)).length === 0);
+    expect(await factIds()).toContain(row.id);
+  } finally {
+    await backup.query('rollback');
+    backup.release();
+  }
+});

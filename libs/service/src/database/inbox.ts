@@ -22,17 +22,7 @@ export function startInbox(options: {
 }): Inbox<PoolClient> {
   const { pool } = options;
   const hours = 2 * Math.max(STREAM_HOURS, options.outboxRetentionHours);
-  const forget = async (): Promise<void> => {
-    let forgotten = FORGOTTEN_TOGETHER;
-    while (forgotten === FORGOTTEN_TOGETHER && !options.stopping.aborted) {
-      const { rowCount } = await pool.query(
-        `delete from consumed_event where ctid = any(array(
-           select ctid from consumed_event where consumed_at < now() - $1 * interval '1 hour' limit $2))`,
-        [hours, FORGOTTEN_TOGETHER],
-      );
-      forgotten = rowCount ?? 0;
-    }
-  };
+  const forget = (): Promise<void> => forgetConsumedEvents(pool, hours, options.stopping);
   const loop = repeat('forget consumed events', FORGET_EVERY_MS, forget, options.log, options.stopping);
   options.onStop('inbox', () => loop);
 
@@ -58,4 +48,21 @@ export function startInbox(options: {
     },
     onceForEach,
   };
+}
+
+/** Batch by batch, until none is left that is older than so many hours. */
+export async function forgetConsumedEvents(
+  pool: Pool,
+  hours: number,
+  stopping: AbortSignal,
+  together = FORGOTTEN_TOGETHER,
+): Promise<void> {
+  for (let forgotten = together; forgotten === together && !stopping.aborted;) {
+    const { rowCount } = await pool.query(
+      `delete from consumed_event where ctid = any(array(
+         select ctid from consumed_event where consumed_at < now() - $1 * interval '1 hour' limit $2))`,
+      [hours, together],
+    );
+    forgotten = rowCount ?? 0;
+  }
 }
