@@ -22,23 +22,22 @@ import { createSweep } from './sweep.ts';
 
 /** How often what is due is looked for: a grace of five seconds may last this much longer. */
 const SWEEP_EVERY_MS = 250;
-/** A gateway makes one report at a time. */
+/** Of reports, and of the sweep: a gateway makes one report at a time. */
 const REPORTING_CONNECTIONS = 4;
 
 /** Starts the service: database, what time does, facts, then the answers to every request of the table that is its own. */
 export async function startPresenceService(context: ProcessContext<'presence-service'>): Promise<void> {
   const { bus, config, health, log, metrics, onStop, stopping } = context;
-  const { orm, pool, ping, close } = await connectDatabase({
-    url: config.DATABASE_URL,
-    poolSize: config.DATABASE_POOL_SIZE,
-    definition: database,
-  });
+  const { DATABASE_URL: url, DATABASE_POOL_SIZE: connections } = config;
+  const reporters = Math.min(REPORTING_CONNECTIONS, Math.floor(connections / 2));
+  const poolSize = connections - reporters;
+  const { orm, pool, ping, close } = await connectDatabase({ url, poolSize, definition: database });
   onStop('database', close);
   await assertMigrated(orm);
   health.add('database', ping);
 
   // For the hot path: statements are planned once, and sent without waiting for the answer to the one before.
-  const reporting = connectPipeline({ url: config.DATABASE_URL, size: REPORTING_CONNECTIONS, log });
+  const reporting = connectPipeline({ url, size: reporters, log });
   onStop('reporting connections', () => reporting.close());
 
   const policy = config.CONTACT_POLICY;

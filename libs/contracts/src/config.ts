@@ -270,7 +270,7 @@ export const configRows = {
     schema: whole(3, 200, 'connections'),
     default: '10',
     readBy: EVERY_SERVICE,
-    summary: 'The most database connections of one process.',
+    summary: 'The most database connections of one process, beside one for its readiness check.',
   },
   OUTBOX_RETENTION_HOURS: {
     schema: whole(24, 8_760, 'hours'),
