@@ -1,7 +1,7 @@
 import type { BusLog } from '@rapport/bus';
+import { newId } from '@rapport/service';
 import { asDates, inTransaction } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
-import { newId } from '@rapport/service';
 import { APPOINTMENT_COLUMNS, LIVE, type AppointmentRow } from './appointment.ts';
 import type { BookingOptions } from './book-appointment.ts';
 import { horizonOf } from './limits.ts';

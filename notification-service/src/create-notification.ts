@@ -1,10 +1,10 @@
 import type { ServiceRequest } from '@rapport/bus';
 import { AppError, type Notification } from '@rapport/contracts';
+import { newId } from '@rapport/service';
 import { createBatchQueue } from '@rapport/service/batch-queue';
 import { asDates, inTransaction } from '@rapport/service/database';
 import { keyedHash, sameHash, type Seal } from '@rapport/service/seal';
 import type { Pool, PoolClient } from 'pg';
-import { newId } from '@rapport/service';
 import { wants } from './choices.ts';
 import { insertNotifications, type Insertion } from './insert-notifications.ts';
 import { lockInboxes } from './inbox.ts';

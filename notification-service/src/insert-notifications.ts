@@ -1,6 +1,6 @@
+import { newId } from '@rapport/service';
 import { newFact, type OutboxRow } from '@rapport/service/database';
 import type { PoolClient } from 'pg';
-import { newId } from '@rapport/service';
 import { insertFacts } from './facts.ts';
 import { countUnread } from './inbox.ts';
 import type { News } from './news.ts';

@@ -1,5 +1,5 @@
-import type { PoolClient } from 'pg';
 import { newId } from '@rapport/service';
+import type { PoolClient } from 'pg';
 import { wants } from './choices.ts';
 import { lockInboxes } from './inbox.ts';
 import { insertNotifications } from './insert-notifications.ts';

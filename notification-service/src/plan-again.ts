@@ -1,5 +1,5 @@
-import type { PoolClient } from 'pg';
 import { newId } from '@rapport/service';
+import type { PoolClient } from 'pg';
 import type { NotificationRow } from './notification.ts';
 import { placesFor, type Recipient } from './recipients.ts';
 

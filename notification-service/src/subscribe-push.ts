@@ -1,10 +1,10 @@
 import { ECDH } from 'node:crypto';
 import type { UserRequest } from '@rapport/bus';
 import { invalidPayload } from '@rapport/contracts';
+import { newId } from '@rapport/service';
 import { inTransaction } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
 import type { Pool } from 'pg';
-import { newId } from '@rapport/service';
 import { addressMistake } from './outside-addresses.ts';
 import { browserOf, type Browser } from './push-subscription.ts';
 
