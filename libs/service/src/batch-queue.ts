@@ -39,6 +39,8 @@ export interface BatchQueueOptions<Item, Result> {
   readonly slowAfterMs?: number;
   readonly maxItems: number;
   readonly maxBytes: number;
+  /** Of one key in a batch: who sends very many waits for themselves, and not those who share the batch with them. */
+  readonly maxPerKey?: number;
 }
 
 const MAX_BATCHES = 4;
@@ -52,7 +54,7 @@ const RETRY_AFTER_MS = 250;
  * a timer, so that a single item goes at once.
  */
 export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, Result>): BatchQueue<Item, Result> {
-  const { run, maxBatches = MAX_BATCHES, slowAfterMs, maxItems, maxBytes } = options;
+  const { run, maxBatches = MAX_BATCHES, slowAfterMs, maxItems, maxBytes, maxPerKey = maxItems } = options;
   type Entry = Waiting<Item, Result>;
   let waiting: Entry[] = [];
   let waitingBytes = 0;
@@ -66,15 +68,18 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
     const taken: Entry[] = [];
     const left: Entry[] = [];
     const blocked = new Set<string>();
+    const counts = new Map<string, number>();
     let bytes = 0;
     for (const entry of waiting) {
       const isFull = taken.length === maxItems || (taken.length > 0 && bytes + entry.bytes > maxBytes);
-      if (isFull || entry.keys.some(key => busy.has(key) || blocked.has(key))) {
+      const mustWait = entry.keys.some(key => busy.has(key) || blocked.has(key) || (counts.get(key) ?? 0) >= maxPerKey);
+      if (isFull || mustWait) {
         for (const key of entry.keys) blocked.add(key);
         left.push(entry);
       } else {
         taken.push(entry);
         bytes += entry.bytes;
+        for (const key of entry.keys) counts.set(key, (counts.get(key) ?? 0) + 1);
       }
     }
     waiting = left;

@@ -73,6 +73,18 @@ test('what waits keeps back what comes later and shares a key with it', async ()
   expect(batches.map(numbers)).toEqual([[1], [2, 3]]);
 });
 
+test('who sends very many has few of them in a batch, in their order, and others go with them', async () => {
+  const { queue, batches, add } = heldQueue({ maxBatches: 2, maxPerKey: 2 });
+  const all = [...Array.from({ length: 5 }, () => add('flood')), add('alice')];
+  for (let index = 0; queue.size > 0; index += 1) {
+    await settle();
+    batches[index]!.end();
+    await settle();
+  }
+  await Promise.all(all);
+  expect(batches.map(numbers)).toEqual([[1, 2, 6], [3, 4], [5]]);
+});
+
 test('a batch that does not come back holds up what shares a key with it, and before long nothing else', async () => {
   const { queue, batches, add } = heldQueue({ maxBatches: 1, slowAfterMs: 10 });
   const stuck = add('alice');
