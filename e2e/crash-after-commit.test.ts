@@ -83,7 +83,7 @@ test.each<[string, string, (messageId: string) => [string, object], object]>([
     const told = [otherOfErin, otherOfDave].map(socket => next(socket, event));
 
     const fact = event.replace(':', '.');
-    const commits = await holdCommits(database, 'outbox', `new.fact = '${fact}'`);
+    const commits = await holdCommits(database, 'outbox', `new.facts->0->>'fact' = '${fact}'`);
     const actor = event === 'message:read' ? daveSocket : erin;
     actor.emit(...change(id));
     await commits.held();
@@ -97,7 +97,10 @@ test.each<[string, string, (messageId: string) => [string, object], object]>([
       expect(payload).toMatchObject({ ...where, ...expected, [event === 'message:read' ? 'messageId' : 'id']: id });
     }
     await until(async () => (await database.query('select from outbox where published_at is null')).rowCount === 0);
-    const { rows } = await database.query('select id from outbox where fact = $1', [fact]);
+    const { rows } = await database.query(
+      `select f->>'id' as id from outbox, json_array_elements(facts) as f where f->>'fact' = $1`,
+      [fact],
+    );
     const stored = (await storedFacts(await developerOf(stack))).map(each => each.id);
     expect(rows.every(row => stored.includes(row.id))).toBe(true);
   },

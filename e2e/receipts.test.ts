@@ -94,7 +94,8 @@ describe('message:read', () => {
     const { id, conversationId } = await send(alice, 'f-bob');
     await emit(bob, 'message:read', { messageId: id });
     const { rows } = await database.query(
-      `select data from outbox where fact = 'message.read' and data ->> 'userId' = 'f-bob'`,
+      `select f->'data' as data from outbox, json_array_elements(facts) as f
+        where f->>'fact' = 'message.read' and f->'data'->>'userId' = 'f-bob'`,
     );
     expect(rows).toEqual([
       {

@@ -1,4 +1,4 @@
-import { relationshipProjection, serviceTables, type DatabaseDefinition } from '@rapport/service/database';
+import { outboxRows, relationshipProjection, serviceTables, type DatabaseDefinition } from '@rapport/service/database';
 import { AppointmentEntity } from './appointment.ts';
 import { AvailabilityEntity } from './availability.ts';
 import { CalendarFeedEntity } from './calendar-feeds.ts';
@@ -17,5 +17,5 @@ export const database: DatabaseDefinition = {
     ReminderPreferenceEntity,
     TherapistEntity,
   ],
-  migrations: [serviceTables, relationshipProjection, appointments, calendarFeeds],
+  migrations: [serviceTables, relationshipProjection, appointments, calendarFeeds, outboxRows],
 };

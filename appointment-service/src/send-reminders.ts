@@ -1,10 +1,9 @@
 import { deliver, pingBus, type Bus } from '@rapport/bus';
-import { asDates, inTransaction, newFact, type Outbox, type OutboxRow } from '@rapport/service/database';
+import { asDates, insertFacts, inTransaction, newFact, type Outbox, type OutboxFact } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
 import type { AppointmentRow } from './appointment.ts';
 import { decideReminder, minutesUntil, type DueReminder, type Recipient } from './plan-reminders.ts';
 import type { TherapistNames } from './therapist-names.ts';
-import { insertFacts } from './write-appointments.ts';
 
 /** Claimed at once: as many as are sent and marked in a fraction of a second, so that replicas share a burst. */
 const BATCH = 500;
@@ -103,7 +102,7 @@ function send(bus: Bus, reminder: Due, therapistName: string, now: Date): void {
   });
 }
 
-function factOf(reminder: Due, now: Date): OutboxRow<'reminder.sent'> {
+function factOf(reminder: Due, now: Date): OutboxFact<'reminder.sent'> {
   const { startAt } = reminder.appointment;
   return newFact(
     'reminder.sent',

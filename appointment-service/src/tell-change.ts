@@ -1,12 +1,12 @@
 import { deliver, type Bus } from '@rapport/bus';
-import { asDates, type OutboxRow } from '@rapport/service/database';
+import { asDates, type OutboxFact } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import { APPOINTMENT_COLUMNS, toAppointment, type AppointmentRow } from './appointment.ts';
 import { changeMessage } from './change-message.ts';
 import type { ChangeFactName } from './write-appointments.ts';
 
 /** Sends `appointment:updated` to the client and to the therapist, whoever made the change. */
-export type TellChange = (fact: OutboxRow<ChangeFactName>, row: AppointmentRow) => void;
+export type TellChange = (fact: OutboxFact<ChangeFactName>, row: AppointmentRow) => void;
 
 export function createTellChange(bus: Bus): TellChange {
   return ({ fact, data }, row) => {
@@ -25,7 +25,7 @@ export function createTellChange(bus: Bus): TellChange {
 
 /** Does the same from what the database has, for a fact that was left over. */
 export function createRetellChange({ pool, tellChange }: { pool: Pool; tellChange: TellChange }) {
-  return async (fact: OutboxRow<ChangeFactName>): Promise<void> => {
+  return async (fact: OutboxFact<ChangeFactName>): Promise<void> => {
     const result = await pool.query<AppointmentRow>({
       text: `select ${APPOINTMENT_COLUMNS} from appointment where id = $1`,
       types: asDates,

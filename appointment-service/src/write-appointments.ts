@@ -1,5 +1,5 @@
 import type { FactData } from '@rapport/contracts';
-import { newFact, type OutboxRow } from '@rapport/service/database';
+import { insertFacts, newFact, type OutboxFact } from '@rapport/service/database';
 import type { PoolClient } from 'pg';
 import type { AppointmentRow } from './appointment.ts';
 import { responsibleUser, type Caller } from './caller.ts';
@@ -18,7 +18,7 @@ export interface AppointmentChange {
 /** `extend`: to book what has come within two years of an endless series. */
 type ChangeKind = Command | 'book' | 'extend';
 export type ChangeFactName = (typeof FACTS)[ChangeKind];
-type ChangeFact = OutboxRow<ChangeFactName>;
+type ChangeFact = OutboxFact<ChangeFactName>;
 
 const FACTS = {
   book: 'appointment.booked',
@@ -172,17 +172,6 @@ async function insertChanges(client: PoolClient, { caller, changes, now }: Chang
     name: 'appointment-change-insert',
     text: `insert into appointment_change (${columns})
            select ${columns} from jsonb_populate_recordset(null::appointment_change, $1)`,
-    values: [JSON.stringify(rows)],
-  });
-}
-
-/** Writes facts into the outbox, in the transaction of what they are about. */
-export async function insertFacts(client: PoolClient, facts: readonly OutboxRow[]): Promise<void> {
-  const rows = facts.map(({ id, createdAt, fact, data }) => ({ id, created_at: createdAt, fact, data }));
-  await client.query({
-    name: 'outbox-insert',
-    text: `insert into outbox (id, created_at, fact, data)
-           select id, created_at, fact, data from jsonb_populate_recordset(null::outbox, $1)`,
     values: [JSON.stringify(rows)],
   });
 }

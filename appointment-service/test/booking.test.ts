@@ -59,7 +59,9 @@ describe('a booking', () => {
 
   test('is told to both and is a fact, with ids, times and states alone', async () => {
     const booked = await one.book(client('alice'), { startTime: START });
-    const { rows } = await pool.query('select fact, data from outbox');
+    const { rows } = await pool.query(
+      `select f->>'fact' as fact, f->'data' as data from outbox, json_array_elements(facts) as f`,
+    );
     expect(rows).toEqual([
       {
         fact: 'appointment.booked',

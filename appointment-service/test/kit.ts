@@ -1,6 +1,6 @@
 import type { Actor, Appointment, ServiceInput } from '@rapport/contracts';
 import type { Postgres } from '@rapport/local-stack';
-import type { Outbox, OutboxRow } from '@rapport/service/database';
+import type { Outbox, OutboxFact } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import { migrate } from '../../libs/service/src/database/connection.ts';
 import { newDatabase, poolOf, recordedLog } from '../../libs/service/test/kit.ts';
@@ -46,7 +46,7 @@ function user(actor: Actor): Caller {
 
 /** What was told to sockets and published, in order. */
 interface Told {
-  readonly fact: OutboxRow<ChangeFactName>;
+  readonly fact: OutboxFact<ChangeFactName>;
   readonly row: AppointmentRow;
 }
 

@@ -82,7 +82,8 @@ describe('who books for whom', () => {
     expect(await team(client('alice'))).toBe('it did not fail');
     expect(await team(therapist('user-bob', 'dr-bob'))).toBe('it did not fail');
     const { rows } = await db.pool.query(
-      `select data->>'therapistUserId' as "userId", data->>'therapistId' as id from outbox`,
+      `select f->'data'->>'therapistUserId' as "userId", f->'data'->>'therapistId' as id
+         from outbox, json_array_elements(facts) as f`,
     );
     expect(rows).toEqual([1, 2].map(() => ({ userId: 'user-bob', id: 'dr-bob' })));
   });

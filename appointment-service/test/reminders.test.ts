@@ -280,7 +280,8 @@ test('a therapist whose room has another name is reminded in the room, by what t
   expect(inbox.map(({ to }) => to).toSorted()).toEqual(['client', 'therapist']);
   expect(await outcomes('therapist')).toEqual({ '1/90': 'sent' });
   const { rows } = await pool.query(
-    `select data->>'userId' as user_id from outbox where fact = 'reminder.sent' order by 1`,
+    `select f->'data'->>'userId' as user_id from outbox, json_array_elements(facts) as f
+      where f->>'fact' = 'reminder.sent' order by 1`,
   );
   expect(rows.map(({ user_id }) => user_id)).toEqual(['alice', 'user-bob']);
 });

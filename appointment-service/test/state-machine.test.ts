@@ -244,7 +244,8 @@ async function stored() {
   const { rows } = await pool.query<Record<string, unknown>>(
     `select id, status, version, start_at as start, end_at as end,
             (select count(*)::int from appointment_change c where c.appointment_id = a.id) as changes,
-            (select count(*)::int from outbox o where o.data->>'appointmentId' = a.id::text) as facts,
+            (select count(*)::int from outbox, json_array_elements(outbox.facts) as f
+              where f->'data'->>'appointmentId' = a.id::text) as facts,
             (select array_agg(distinct r.version) from reminder r where r.appointment_id = a.id and outcome is null)
               as announced
        from appointment a order by id`,

@@ -8,7 +8,7 @@ import {
   persistFact,
   type Database,
   type Outbox,
-  type OutboxRow,
+  type OutboxFact,
 } from '@rapport/service/database';
 import type { TellContacts } from './tell-contacts.ts';
 import { RelationshipChangeEntity, RelationshipEntity, toRelationship, type RelationshipRow } from './relationship.ts';
@@ -73,7 +73,7 @@ function write(
   row: RelationshipRow,
   linked: boolean,
   { service, onBehalfOf }: ServiceActor,
-): OutboxRow<'relationship.changed'> {
+): OutboxFact<'relationship.changed'> {
   const now = new Date();
   row.linked = linked;
   row.version += 1;

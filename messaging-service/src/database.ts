@@ -1,4 +1,4 @@
-import { OutboxEntity, serviceTables, type DatabaseDefinition } from '@rapport/service/database';
+import { OutboxEntity, outboxRows, serviceTables, type DatabaseDefinition } from '@rapport/service/database';
 import { ConversationEntity } from './conversation.ts';
 import { LegalHoldEntity } from './legal-hold.ts';
 import { MessageEntity } from './message.ts';
@@ -19,5 +19,5 @@ export const database: DatabaseDefinition = {
     RelationshipChangeEntity,
     OutboxEntity,
   ],
-  migrations: [serviceTables, messages, relationships, receiptsAndChanges, legalHoldIndex],
+  migrations: [serviceTables, messages, relationships, receiptsAndChanges, legalHoldIndex, outboxRows],
 };

@@ -1,5 +1,5 @@
 import { deliver, Encoded, type Bus } from '@rapport/bus';
-import type { Database, OutboxRow } from '@rapport/service/database';
+import type { Database, OutboxFact } from '@rapport/service/database';
 import { MessageEntity } from './message.ts';
 import type { MovedMarker } from './move-markers.ts';
 
@@ -29,7 +29,7 @@ export function createDeliverMarker(bus: Bus): DeliverMarker {
 
 /** Does the same for a fact that was left over. */
 export function createRedeliverMarker({ orm, deliverMarker }: { orm: Database['orm']; deliverMarker: DeliverMarker }) {
-  return async ({ data, exceptSocket }: OutboxRow<'message.read'>): Promise<void> => {
+  return async ({ data, exceptSocket }: OutboxFact<'message.read'>): Promise<void> => {
     const { conversationId, readUpToSeq: seq, userId, otherUserId, version, readAt } = data;
     const { id: messageId } = await orm.em
       .fork()

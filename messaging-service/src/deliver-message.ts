@@ -1,6 +1,6 @@
 import { deliver, Encoded, type Bus } from '@rapport/bus';
 import type { Message } from '@rapport/contracts';
-import type { Database, OutboxRow } from '@rapport/service/database';
+import type { Database, OutboxFact } from '@rapport/service/database';
 import { MessageEntity, toMessage } from './message.ts';
 import type { Seal } from '@rapport/service/seal';
 
@@ -17,7 +17,7 @@ export function createDeliverMessage(bus: Bus): DeliverMessage {
 
 /** Does the same, or tells of a change, from what the database has, for a fact that was left over. */
 export function createRedeliverMessage(options: { orm: Database['orm']; seal: Seal; deliverMessage: DeliverMessage }) {
-  return async (row: OutboxRow<'message.sent' | 'message.edited' | 'message.deleted'>): Promise<void> => {
+  return async (row: OutboxFact<'message.sent' | 'message.edited' | 'message.deleted'>): Promise<void> => {
     const message = await options.orm.em.fork().findOneOrFail(MessageEntity, { id: row.data.messageId });
     options.deliverMessage(new Encoded(toMessage(message, options.seal)), row.exceptSocket);
   };

@@ -1,5 +1,13 @@
 import { newId } from '@rapport/service';
-import { asDates, byteaArray, intArray, textArray, uuidArray, type OutboxRow } from '@rapport/service/database';
+import {
+  asDates,
+  byteaArray,
+  insertFacts,
+  intArray,
+  textArray,
+  uuidArray,
+  type OutboxFact,
+} from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
 import { validate as isUuid } from 'uuid';
 import { participants } from './conversation.ts';
@@ -96,35 +104,31 @@ export async function findTargets(client: PoolClient, drafts: readonly Draft[]):
 
 export interface NewMessage {
   readonly row: MessageRow & { readonly sealed: Uint8Array; readonly keyId: string };
-  readonly fact: OutboxRow<'message.sent'>;
+  readonly fact: OutboxFact<'message.sent'>;
 }
 
 /**
- * Numbers the conversations, which are there and locked (an update would leave it to the planner how it finds them), and writes the messages and their outbox rows, all under the locks.
+ * Numbers the conversations, which are there and locked (an update would leave it to the planner how it finds them), and
+ * writes the messages and their facts, all under the locks.
  */
 export async function insertMessages(client: PoolClient, messages: readonly NewMessage[], now: Date): Promise<void> {
   const conversations = latestOf(messages.map(({ row }) => row));
   // Whoever inserts the same client ids at the same time, in other conversations, then waits instead of deadlocking.
   const sorted = messages.toSorted(({ row: one }, { row: other }) => (orderOf(one) < orderOf(other) ? -1 : 1));
   const rows = sorted.map(({ row }) => row);
-  const facts = sorted.map(({ fact }) => fact);
-  await client.query({
+  const inserted = client.query({
     name: 'messages-insert',
     text: `with numbered as (
              insert into conversation as c (last_message_at, id, user_a, user_b, last_seq, version, unread_a, unread_b)
              select $1, n.* from unnest($2::uuid[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::int[]) as n
              on conflict (id) do update
                set last_seq = excluded.last_seq, version = excluded.version, last_message_at = excluded.last_message_at,
-                   unread_a = c.unread_a + excluded.unread_a, unread_b = c.unread_b + excluded.unread_b),
-           sent as (
-             insert into message (created_at, revision, id, conversation_id, seq, version, sender_id, recipient_id,
-                                  message_type, sealed, key_id, body_hash, client_message_id, reply_to_id)
-             select $1, 0, m.*
-               from unnest($9::uuid[], $10::uuid[], $11::int[], $12::int[], $13::text[], $14::text[], $15::text[],
-                           $16::bytea[], $17::text[], $18::bytea[], $19::text[], $20::uuid[]) as m)
-           insert into outbox (created_at, fact, id, data, except_socket)
-           select $1, 'message.sent', o.id, o.data::jsonb, o.except_socket
-             from unnest($21::uuid[], $22::text[], $23::text[]) as o (id, data, except_socket)`,
+                   unread_a = c.unread_a + excluded.unread_a, unread_b = c.unread_b + excluded.unread_b)
+           insert into message (created_at, revision, id, conversation_id, seq, version, sender_id, recipient_id,
+                                message_type, sealed, key_id, body_hash, client_message_id, reply_to_id)
+           select $1, 0, m.*
+             from unnest($9::uuid[], $10::uuid[], $11::int[], $12::int[], $13::text[], $14::text[], $15::text[],
+                         $16::bytea[], $17::text[], $18::bytea[], $19::text[], $20::uuid[]) as m`,
     values: [
       now,
       uuidArray(conversations.map(({ id }) => id)),
@@ -146,11 +150,10 @@ export async function insertMessages(client: PoolClient, messages: readonly NewM
       byteaArray(rows.map(({ bodyHash }) => bodyHash)),
       textArray(rows.map(({ clientMessageId }) => clientMessageId)),
       uuidArray(rows.map(({ replyToId }) => replyToId)),
-      uuidArray(facts.map(({ id }) => id)),
-      textArray(facts.map(({ data }) => JSON.stringify(data))),
-      textArray(facts.map(({ exceptSocket }) => exceptSocket)),
     ],
   });
+  const facts = messages.map(({ fact }) => fact);
+  await Promise.all([inserted, insertFacts(client, facts)]);
 }
 
 const orderOf = ({ senderId, clientMessageId }: MessageRow): string => clientKey(senderId, clientMessageId ?? '');

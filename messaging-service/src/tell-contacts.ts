@@ -1,6 +1,6 @@
 import { deliver, type Bus } from '@rapport/bus';
 import type { FactData } from '@rapport/contracts';
-import type { Database, OutboxRow } from '@rapport/service/database';
+import type { Database, OutboxFact } from '@rapport/service/database';
 import { RelationshipEntity } from './relationship.ts';
 
 export type TellContacts = (change: FactData<'relationship.changed'>) => void;
@@ -20,7 +20,7 @@ export function createTellContacts(bus: Bus): TellContacts {
 
 /** Does the same for a fact that was left over, unless the relationship has changed again since. */
 export function createRetellContacts({ orm, tellContacts }: { orm: Database['orm']; tellContacts: TellContacts }) {
-  return async ({ data }: OutboxRow<'relationship.changed'>): Promise<void> => {
+  return async ({ data }: OutboxFact<'relationship.changed'>): Promise<void> => {
     const now = await orm.em.fork().findOneOrFail(RelationshipEntity, { id: data.relationshipId });
     if (now.version === data.version) tellContacts(data);
   };

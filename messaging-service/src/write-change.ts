@@ -1,6 +1,6 @@
 import { LockMode } from '@mikro-orm/postgresql';
 import { AppError, BLANK_TEXT, invalidPayload, isBlankText, type Message } from '@rapport/contracts';
-import { inUnitOfWork, newFact, persistFact, type Database, type OutboxRow } from '@rapport/service/database';
+import { inUnitOfWork, newFact, persistFact, type Database, type OutboxFact } from '@rapport/service/database';
 import type { Seal } from '@rapport/service/seal';
 import { ConversationEntity, markersOf, setMarkers, sideOf, type ConversationRow } from './conversation.ts';
 import { bodyOf, identityOf, MessageEntity, toMessage, type MessageRow } from './message.ts';
@@ -15,7 +15,7 @@ interface ChangeToWrite {
 export interface WrittenChange {
   readonly message: Message;
   /** The outbox row of a change; what is as it should be already has none. */
-  readonly news: OutboxRow<'message.edited'> | OutboxRow<'message.deleted'> | undefined;
+  readonly news: OutboxFact<'message.edited'> | OutboxFact<'message.deleted'> | undefined;
 }
 
 interface Store {

@@ -1,5 +1,11 @@
 import { AppError, type FactData } from '@rapport/contracts';
-import { inPipelinedTransaction, insertFacts, newFact, type OutboxRow, type Pipeline } from '@rapport/service/database';
+import {
+  inPipelinedTransaction,
+  insertFacts,
+  newFact,
+  type OutboxFact,
+  type Pipeline,
+} from '@rapport/service/database';
 import type { PoolClient } from 'pg';
 import { validate as isUuid } from 'uuid';
 import { markersOf, notYours, setMarkers, sideOf, userOf, type ConversationRow, type Side } from './conversation.ts';
@@ -27,7 +33,7 @@ export interface WrittenMarkers {
   readonly outcomes: readonly (Marked | AppError)[];
   readonly moved: readonly MovedMarker[];
   /** The outbox rows of the read markers that moved. Those of delivered ones have none: see `deliverMarker`. */
-  readonly news: readonly OutboxRow<'message.read'>[];
+  readonly news: readonly OutboxFact<'message.read'>[];
 }
 
 /** A mark whose message was found to be in a conversation of the one who marks. */
@@ -135,7 +141,7 @@ function move(client: PoolClient, groups: readonly Group[], { rows, unread }: Lo
   return { result: { rows, moved, news }, written };
 }
 
-function toFact(marker: MovedMarker): OutboxRow<'message.read'> {
+function toFact(marker: MovedMarker): OutboxFact<'message.read'> {
   const data: FactData<'message.read'> = {
     conversationId: marker.conversationId,
     userId: marker.userId,

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { AppError, type FactData, type Message, type MessageSendInput } from '@rapport/contracts';
 import { newId } from '@rapport/service';
 import type { Outcome } from '@rapport/service/batch-queue';
-import { inPipelinedTransaction, type OutboxRow, type Pipeline } from '@rapport/service/database';
+import { inPipelinedTransaction, type OutboxFact, type Pipeline } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
 import type { PoolClient } from 'pg';
 import { participants } from './conversation.ts';
@@ -22,7 +22,7 @@ import {
 export interface WrittenMessage {
   readonly message: Message;
   /** The outbox row of a message that is new; a repeat under a known `clientMessageId` has none. */
-  readonly news: OutboxRow<'message.sent'> | undefined;
+  readonly news: OutboxFact<'message.sent'> | undefined;
 }
 
 export interface Writing {
@@ -148,7 +148,7 @@ function toWritten(draft: Draft, decision: Decision | undefined, seal: Seal, now
   return { row, message, fact: factOf(message, now, socketId) };
 }
 
-function factOf(message: Message, createdAt: Date, exceptSocket: string | undefined): OutboxRow<'message.sent'> {
+function factOf(message: Message, createdAt: Date, exceptSocket: string | undefined): OutboxFact<'message.sent'> {
   const data: FactData<'message.sent'> = {
     messageId: message.id,
     conversationId: message.conversationId,

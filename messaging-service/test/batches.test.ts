@@ -6,7 +6,7 @@ import type { Pool } from 'pg';
 import { poolOf, runningPostgres, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
 import type { Outcome } from '@rapport/service/batch-queue';
 import type { WrittenMessage } from '../src/write-messages.ts';
-import { countRows, draftOf, messagingDatabase, storedSeqs, upTo, writeAll } from './kit.ts';
+import { countFacts, countRows, draftOf, messagingDatabase, storedSeqs, upTo, writeAll } from './kit.ts';
 
 let postgres: Postgres;
 let pool: Pool;
@@ -61,7 +61,7 @@ test('messages that break a rule, each a different one, do not concern their nei
   expect(messageOf(outcomes[7])).toEqual(messageOf(outcomes[6]));
   expect(await storedSeqs(pool, first.conversationId)).toEqual([1, 2, 3, 4]);
   // A repeat tells nobody again, and where nothing may be said no conversation is made.
-  expect(await countRows(pool, 'outbox')).toBe(4);
+  expect(await countFacts(pool)).toBe(4);
   expect(await countRows(pool, 'conversation')).toBe(1);
 });
 
@@ -225,7 +225,7 @@ test('whatever several replicas write at once: no hole, no repeat, each client i
         expect(isLinked ? ['OK', 'CONFLICT'] : ['UNAUTHORIZED', 'CONFLICT']).toContain(codeOf(outcome));
         expect('result' in outcome ? outcome.result.message.content : sent.content).toBe(sent.content);
       }
-      expect(await countRows(pool, 'outbox')).toBe(ids.size);
+      expect(await countFacts(pool)).toBe(ids.size);
     }),
     { numRuns: 40 },
   );

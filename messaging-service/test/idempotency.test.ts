@@ -3,7 +3,7 @@ import type { MessageSendInput } from '@rapport/contracts';
 import type { Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
 import { poolOf, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
-import { countRows, messagingDatabase, storedSeqs, upTo, write } from './kit.ts';
+import { countFacts, countRows, messagingDatabase, storedSeqs, upTo, write } from './kit.ts';
 
 let postgres: Postgres;
 let pool: Pool;
@@ -26,7 +26,7 @@ test('the same clientMessageId with the same body returns the first message and 
   const second = await write(pool, 'alice', input);
   expect(second).toEqual({ message: first.message, news: undefined });
   expect(await storedSeqs(pool, first.message.conversationId)).toEqual([1, 2]);
-  expect(await countRows(pool, 'outbox')).toBe(2);
+  expect(await countFacts(pool)).toBe(2);
 });
 
 test.each<[string, Partial<MessageSendInput>]>([

@@ -81,8 +81,16 @@ export async function storedSeqs(pool: Pool, conversationId: string): Promise<nu
   return rows.map(({ seq }) => seq);
 }
 
-export async function countRows(pool: Pool, table: 'message' | 'conversation' | 'outbox'): Promise<number> {
+export async function countRows(pool: Pool, table: 'message' | 'conversation'): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(`select count(*)::int as count from ${table}`);
+  return rows[0]?.count ?? 0;
+}
+
+/** … of which a row of the outbox may have many. */
+export async function countFacts(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    'select coalesce(sum(json_array_length(facts)), 0)::int as count from outbox',
+  );
   return rows[0]?.count ?? 0;
 }
 

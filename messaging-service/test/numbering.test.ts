@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
 import { poolOf, runningPostgres, START_TIMEOUT_MS } from '../../libs/service/test/kit.ts';
-import { countRows, messagingDatabase, storedSeqs, upTo, write } from './kit.ts';
+import { countFacts, messagingDatabase, storedSeqs, upTo, write } from './kit.ts';
 
 let pool: Pool;
 let url: string;
@@ -60,11 +60,13 @@ test('a message says where it is: seq, version and the version before it', async
   expect(message).toMatchObject({ senderId: 'hugo', recipientId: 'gina', seq: 2, version: 2, previousVersion: 1 });
 });
 
-test('each message has one outbox row of the same transaction, with ids and numbers only', async () => {
-  const before = await countRows(pool, 'outbox');
+test('each message has one fact of the same transaction, with ids and numbers only', async () => {
+  const before = await countFacts(pool);
   const { message, news } = await write(pool, 'ivan', { recipientId: 'judy' }, { socketId: 'socket-1' });
-  expect(await countRows(pool, 'outbox')).toBe(before + 1);
-  const { rows } = await pool.query('select fact, data, except_socket from outbox where id = $1', [news?.id]);
+  expect(await countFacts(pool)).toBe(before + 1);
+  const { rows } = await pool.query('select facts from outbox where id = $1', [news?.row?.id]);
   const { id, content: _content, previousVersion: _previous, ...rest } = message;
-  expect(rows).toEqual([{ fact: 'message.sent', data: { messageId: id, ...rest }, except_socket: 'socket-1' }]);
+  const data = { messageId: id, ...rest };
+  const time = message.createdAt;
+  expect(rows).toEqual([{ facts: [{ id: news?.id, time, fact: 'message.sent', data, exceptSocket: 'socket-1' }] }]);
 });

@@ -1,7 +1,6 @@
 import type { FactData } from '@rapport/contracts';
-import { newFact } from '@rapport/service/database';
+import { insertFacts, newFact } from '@rapport/service/database';
 import type { PoolClient } from 'pg';
-import { insertFacts } from './facts.ts';
 import { countUnread, lockInboxes, type InboxState } from './inbox.ts';
 import type { News } from './news.ts';
 

@@ -1,5 +1,6 @@
 import {
   OutboxEntity,
+  outboxRows,
   relationshipProjection,
   serviceTables,
   type DatabaseDefinition,
@@ -15,5 +16,5 @@ import { PushSubscriptionEntity } from './push-subscription.ts';
 
 export const database: DatabaseDefinition = {
   entities: [ProfileEntity, PreferenceEntity, PushSubscriptionEntity, NotificationEntity, DeliveryEntity, OutboxEntity],
-  migrations: [serviceTables, relationshipProjection, notifications, waitingMessages, batchesHeard],
+  migrations: [serviceTables, relationshipProjection, notifications, waitingMessages, batchesHeard, outboxRows],
 };

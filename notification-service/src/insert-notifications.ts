@@ -1,7 +1,6 @@
 import { newId } from '@rapport/service';
-import { newFact, type OutboxRow } from '@rapport/service/database';
+import { insertFacts, newFact, type OutboxFact } from '@rapport/service/database';
 import type { PoolClient } from 'pg';
-import { insertFacts } from './facts.ts';
 import { countUnread } from './inbox.ts';
 import type { News } from './news.ts';
 import type { NotificationRow } from './notification.ts';
@@ -35,14 +34,14 @@ export async function insertNotifications(
   return toNews(client, insertions, facts);
 }
 
-export function createdFact(row: NotificationRow, version: number): OutboxRow<'notification.created'> {
+export function createdFact(row: NotificationRow, version: number): OutboxFact<'notification.created'> {
   return newFact('notification.created', { notificationId: row.id, userId: row.userId, version }, row.touchedAt);
 }
 
 async function toNews(
   client: PoolClient,
   insertions: readonly Insertion[],
-  facts: readonly OutboxRow<'notification.created'>[],
+  facts: readonly OutboxFact<'notification.created'>[],
 ): Promise<News[]> {
   const counts = await countUnread(client, [...new Set(insertions.map(({ row }) => row.userId))]);
   // The counts are those after all of them; before the last one of a user there was one less.

@@ -1,6 +1,6 @@
 import { deliver, type Bus } from '@rapport/bus';
 import type { FactData } from '@rapport/contracts';
-import type { Outbox, OutboxRow } from '@rapport/service/database';
+import type { Outbox, OutboxFact } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { inboxStates, type InboxState } from './inbox.ts';
@@ -9,12 +9,12 @@ import type { NotificationRow, Reader, ShowNotification } from './notification.t
 /** A committed change of an inbox, with what its user's sockets are told. */
 export type News =
   | {
-      readonly fact: OutboxRow<'notification.created'>;
+      readonly fact: OutboxFact<'notification.created'>;
       readonly row: NotificationRow;
       readonly reader: Reader;
       readonly state: InboxState;
     }
-  | { readonly fact: OutboxRow<'notification.changed'>; readonly state: InboxState };
+  | { readonly fact: OutboxFact<'notification.changed'>; readonly state: InboxState };
 
 /** Tells the users' sockets and publishes the facts, in the given order. Called after the commit. */
 export type TellNews = (news: readonly News[]) => void;

@@ -1,7 +1,6 @@
-import { inTransaction, repeat } from '@rapport/service/database';
+import { insertFacts, inTransaction, repeat } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
-import { insertFacts } from './facts.ts';
 import { countUnread, lockInboxes } from './inbox.ts';
 import { createdFact, insertNotifications } from './insert-notifications.ts';
 import { findOpen, groupOf } from './message-group.ts';

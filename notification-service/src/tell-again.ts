@@ -1,5 +1,5 @@
 import { deliver, type Bus } from '@rapport/bus';
-import type { OutboxRow } from '@rapport/service/database';
+import type { OutboxFact } from '@rapport/service/database';
 import { asDates } from '@rapport/service/database';
 import type { Pool } from 'pg';
 import { inboxStates } from './inbox.ts';
@@ -10,7 +10,7 @@ export function createTellAgain({ bus, pool, show }: { bus: Bus; pool: Pool; sho
   const stateOf = async (userId: string) =>
     (await inboxStates(pool, [userId])).get(userId) ?? { unreadCount: 0, version: 0 };
   return {
-    created: async ({ data }: OutboxRow<'notification.created'>): Promise<void> => {
+    created: async ({ data }: OutboxFact<'notification.created'>): Promise<void> => {
       const { rows } = await pool.query<NotificationRow & Reader>({
         text: `select ${NOTIFICATION_COLUMNS}, p.locale, p.time_zone as "timeZone"
                  from notification n left join profile p on p.user_id = n.user_id
@@ -24,7 +24,7 @@ export function createTellAgain({ bus, pool, show }: { bus: Bus; pool: Pool; sho
       const state = await stateOf(data.userId);
       deliver(bus, { user: data.userId }, 'notification:new', { ...show(row, row), ...state });
     },
-    changed: async ({ data }: OutboxRow<'notification.changed'>): Promise<void> => {
+    changed: async ({ data }: OutboxFact<'notification.changed'>): Promise<void> => {
       const { userId, readIds, archivedIds, allRead } = data;
       deliver(bus, { user: userId }, 'notification:updated', {
         ...(await stateOf(userId)),

@@ -2,7 +2,7 @@ import type { Bus } from '@rapport/bus';
 import type { Pool } from 'pg';
 import { createLifecycle } from '../src/lifecycle.ts';
 import { createMetrics } from '../src/metrics.ts';
-import type { OutboxRow } from '../src/database/outbox-row.ts';
+import type { OutboxFact } from '../src/database/outbox-row.ts';
 import { startOutbox, type Outbox } from '../src/database/outbox.ts';
 import { atEnd, recordedLog } from './kit.ts';
 
@@ -16,7 +16,7 @@ export interface RunningOutbox extends Outbox {
 export async function runningOutbox(
   bus: Bus,
   pool: Pool,
-  redeliver: (row: OutboxRow<'message.sent'>) => Promise<void> = () => Promise.resolve(),
+  redeliver: (row: OutboxFact<'message.sent'>) => Promise<void> = () => Promise.resolve(),
 ): Promise<RunningOutbox> {
   const { log, lines } = recordedLog();
   const { stop, stopping, onStop } = createLifecycle(log);

@@ -3,14 +3,26 @@ import type { Bus } from '@rapport/bus';
 import type { Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
 import { makeOutboxPartitions } from '../src/database/outbox-partitions.ts';
-import type { OutboxRow } from '../src/database/outbox-row.ts';
-import { factAt, insertRows, migratedDatabase, unpublished } from './database-kit.ts';
-import { atEnd, busAs, runningNats, runningPostgres, START_TIMEOUT_MS, storedFacts, until } from './kit.ts';
+import type { OutboxFact } from '../src/database/outbox-row.ts';
+import { bareService, factAt, insertRow, insertRows, migratedDatabase, unpublished } from './database-kit.ts';
+import {
+  atEnd,
+  busAs,
+  newDatabase,
+  poolOf,
+  recordedLog,
+  runningNats,
+  runningPostgres,
+  START_TIMEOUT_MS,
+  storedFacts,
+  until,
+} from './kit.ts';
+import { migrate } from '../src/database/connection.ts';
 import { runningOutbox } from './outbox-kit.ts';
 
 // Rows are given an age at which the sweeper takes them at once.
 const MINUTE_MS = 60_000;
-const aged = (count: number, minutes = 1): OutboxRow<'message.sent'>[] =>
+const aged = (count: number, minutes = 1): OutboxFact<'message.sent'>[] =>
   Array.from({ length: count }, (_, index) => factAt(new Date(Date.now() - minutes * MINUTE_MS + index)));
 
 let postgres: Postgres;
@@ -46,10 +58,11 @@ test('a row that is published right after the commit is in the stream, is marked
 test('a row that a crash left behind is delivered, published under its id, and marked', async () => {
   const row = factAt(new Date(Date.now() - MINUTE_MS), 'socket-1');
   await insertRows(pool, [row]);
-  const swept: OutboxRow[] = [];
+  const swept: OutboxFact[] = [];
   await runningOutbox(service, pool, left => Promise.resolve(void swept.push(left)));
   await until(async () => (await unpublished(pool)).length === 0);
-  expect(swept).toEqual([row]);
+  const { row: _row, ...written } = row;
+  expect(swept).toEqual([written]);
   expect((await storedFacts(developer)).filter(({ id }) => id === row.id)).toEqual([{ id: row.id, data: row.data }]);
 });
 
@@ -87,6 +100,46 @@ test('a row whose delivery cannot be rebuilt is logged, stays, and holds up no o
   expect(lines.join('')).toContain(poison.id);
 });
 
+test('facts that were written together are one row, which is marked with the last of them', async () => {
+  const facts = aged(3, 0);
+  await insertRow(pool, facts);
+  expect((await pool.query('select from outbox')).rowCount).toBe(1);
+  const outbox = await runningOutbox(service, pool);
+  for (const fact of facts.slice(0, 2)) outbox.publish(fact);
+  const [other] = await leave(aged(1, 0));
+  outbox.publish(other!);
+  await until(async () => !(await unpublished(pool)).includes(other!.id));
+  expect(await unpublished(pool)).toEqual(facts.map(({ id }) => id));
+  outbox.publish(facts[2]!);
+  await until(async () => (await unpublished(pool)).length === 0);
+  expect(await factIds()).toEqual(expect.arrayContaining(facts.map(({ id }) => id)));
+});
+
+test('of facts that were written together those that go are swept once, in their order, whatever keeps the others', async () => {
+  const facts = aged(4);
+  const poison = facts[1]!;
+  await insertRow(pool, facts);
+  const swept: string[] = [];
+  let tries = 0;
+  await runningOutbox(service, pool, ({ id }) => {
+    if (id !== poison.id) return Promise.resolve(void swept.push(id));
+    tries += 1;
+    return Promise.reject(new Error('the key is not configured'));
+  });
+  await until(() => tries >= 2);
+  const others = facts.filter(fact => fact !== poison).map(({ id }) => id);
+  expect(swept).toEqual(others);
+  expect(await unpublished(pool)).toEqual([poison.id]);
+  expect(await factIds()).toEqual(expect.arrayContaining(others));
+  const { rows } = await pool.query('select json_array_length(facts) as count from outbox order by 1');
+  expect(rows).toEqual([{ count: 1 }, { count: 3 }]);
+});
+
+test('a fact that was written by nobody is not published', async () => {
+  const outbox = await runningOutbox(service, pool);
+  expect(() => outbox.publish(factAt(new Date()))).toThrow(TypeError);
+});
+
 test('a row that cannot be rebuilt is tried less and less often', async () => {
   const [poison] = await leave(aged(1));
   const swept: string[] = [];
@@ -119,7 +172,7 @@ test('two replicas never sweep the same row at the same time', async () => {
   const gate = Promise.withResolvers<void>();
   const swept: string[] = [];
   const firstBatch = await leave(aged(20, 3));
-  const redeliver = async ({ id }: OutboxRow): Promise<void> => {
+  const redeliver = async ({ id }: OutboxFact): Promise<void> => {
     swept.push(id);
     if (id === firstBatch[0]!.id) await gate.promise;
   };
@@ -137,7 +190,7 @@ test('two replicas never sweep the same row at the same time', async () => {
   expect(swept.toSorted()).toEqual([...firstBatch, barrier!].map(({ id }) => id).toSorted());
 });
 
-async function leave<Row extends OutboxRow>(rows: Row[]): Promise<Row[]> {
+async function leave<Row extends OutboxFact>(rows: Row[]): Promise<Row[]> {
   await insertRows(pool, rows);
   return rows;
 }
@@ -157,4 +210,28 @@ test('a backup that reads what is past its retention keeps no replica from start
     await backup.query('rollback');
     backup.release();
   }
+});
+
+test('facts of a database that has a row for each become rows of one', async () => {
+  const url = await newDatabase(postgres);
+  const { log } = recordedLog();
+  const before = { ...bareService, migrations: bareService.migrations.slice(0, 1) };
+  await migrate({ url, poolSize: 2, definition: before }, log);
+  const older = poolOf(url);
+  await makeOutboxPartitions(older, new Date());
+  const facts = [...aged(1), factAt(new Date(Date.now() - MINUTE_MS + 1), 'socket-1')];
+  for (const { id, createdAt, fact, data, exceptSocket } of facts) {
+    await older.query('insert into outbox (id, created_at, fact, data, except_socket) values ($1, $2, $3, $4, $5)', [
+      id,
+      createdAt,
+      fact,
+      data,
+      exceptSocket,
+    ]);
+  }
+  await migrate({ url, poolSize: 2, definition: bareService }, log);
+  const swept: OutboxFact[] = [];
+  await runningOutbox(service, older, left => Promise.resolve(void swept.push(left)));
+  await until(async () => (await unpublished(older)).length === 0);
+  expect(swept).toEqual(facts);
 });

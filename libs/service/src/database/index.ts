@@ -11,9 +11,9 @@ export {
   type DatabaseDefinition,
 } from './connection.ts';
 export { startConsumers } from './consumers.ts';
-export { insertFacts, newFact, OutboxEntity, persistFact, type OutboxRow } from './outbox-row.ts';
+export { insertFacts, newFact, OutboxEntity, persistFact, type OutboxFact } from './outbox-row.ts';
 export { startOutbox, type Outbox, type Redeliver } from './outbox.ts';
 export { connectPipeline, inPipelinedTransaction, type Pipeline } from './pipeline.ts';
 export { contactsOf, isLinked, keepRelationship, relationshipProjection } from './relationships.ts';
 export { repeat } from './repeat.ts';
-export { serviceTables } from './service-tables.ts';
+export { outboxRows, serviceTables } from './service-tables.ts';

@@ -1,33 +1,35 @@
 import { pingBus, publish, type Bus } from '@rapport/bus';
-import type { FactData, FactName } from '@rapport/contracts';
+import type { FactName } from '@rapport/contracts';
 import type { Logger } from 'pino';
 import type { Pool, PoolClient } from 'pg';
 import { createBackOff, type BackOff } from './back-off.ts';
 import { asDates, inTransaction } from './connection.ts';
 import type { Metrics } from '../metrics.ts';
-import type { OutboxRow } from './outbox-row.ts';
+import { fromStored, storedText, type OutboxFact, type OutboxRow, type StoredFact } from './outbox-row.ts';
+import { newId } from '../new-id.ts';
 import { dropOutboxPartitions, makeOutboxPartitions } from './outbox-partitions.ts';
 import { repeat } from './repeat.ts';
 
 /** For each fact that the service publishes: rebuilds its deliveries from the database and sends them. */
-export type Redeliver<N extends FactName> = { readonly [K in N]: (row: OutboxRow<K>) => Promise<void> };
+export type Redeliver<N extends FactName> = { readonly [K in N]: (fact: OutboxFact<K>) => Promise<void> };
 
 export interface Outbox {
   /**
-   * Called right after the commit: publishes the fact and marks the row. Deliveries sent just before
-   * over the same bus have reached the server by the time the row is marked.
+   * Called right after the commit, for each fact that was written: publishes it, and marks its row with the last of
+   * them. Deliveries sent just before over the same bus have reached the server by the time the row is marked.
    */
-  publish(row: OutboxRow): void;
+  publish(fact: OutboxFact): void;
 }
 
 /** A row that its own process has not published within this time is left to the sweeper. */
 const SWEEP_AFTER_MS = 5_000;
 const SWEEP_EVERY_MS = 1_000;
-const SWEEP_BATCH = 200;
+/** Rows claimed at once, each with the facts of a transaction: they are locked until all of them are published. */
+const SWEEP_BATCH = 50;
 /** A row that cannot be rebuilt, because its key is not configured say, is tried less and less often. */
 const FAILED_ROWS = { firstMs: 1_000, mostMs: 5 * 60_000, mostIds: 10_000 };
 /** Marks are collected for this long: one statement for all of them. */
-const MARK_EVERY_MS = 100;
+const MARK_EVERY_MS = 250;
 const MAINTENANCE_EVERY_MS = 60 * 60 * 1_000;
 const HOUR_MS = 60 * 60 * 1_000;
 
@@ -53,16 +55,21 @@ export async function startOutbox<N extends FactName>(options: OutboxOptions<N>)
     const rows = published;
     if (rows.length === 0) return;
     published = [];
-    // A mark that fails is not tried again: the sweeper publishes the row once more, under the same id.
-    await markPublished(pool, rows);
+    // A mark that fails or is lost is not tried again: the sweeper publishes the row once more, under the same ids. So
+    // it need not be on disk before anything goes on, and nobody's message waits behind it for the disk.
+    await inTransaction(pool, async client => {
+      await client.query('set local synchronous_commit = off');
+      await markPublished(client, rows);
+    });
   };
 
-  const publishOne = async (row: OutboxRow): Promise<void> => {
+  const publishOne = async (fact: OutboxFact, row: OutboxRow): Promise<void> => {
     try {
-      await publish(bus, row.fact, { id: row.id, time: row.createdAt, data: row.data });
-      published.push(row);
+      await publishFact(bus, fact);
+      row.left -= 1;
+      if (row.left === 0) published.push(row);
     } catch (error) {
-      log.warn({ event: row.id, fact: row.fact, err: error }, 'a fact was not published, the sweeper will do it');
+      log.warn({ event: fact.id, fact: fact.fact, err: error }, 'a fact was not published, the sweeper will do it');
     }
   };
 
@@ -88,17 +95,23 @@ export async function startOutbox<N extends FactName>(options: OutboxOptions<N>)
   });
 
   return {
-    publish(row) {
-      const work = publishOne(row).finally(() => underWay.delete(work));
+    publish(fact) {
+      const { row } = fact;
+      if (!row) throw new TypeError('a fact is published that was not written');
+      const work = publishOne(fact, row).finally(() => underWay.delete(work));
       underWay.add(work);
     },
   };
 }
 
-async function markPublished(pool: Pool | PoolClient, rows: readonly OutboxRow[]): Promise<void> {
+function publishFact(bus: Bus, { id, createdAt, fact, data }: OutboxFact): Promise<void> {
+  return publish(bus, fact, { id, time: createdAt, data });
+}
+
+async function markPublished(client: PoolClient, rows: readonly Position[]): Promise<void> {
   const sorted = rows.toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime());
   const times = sorted.map(row => row.createdAt);
-  await pool.query({
+  await client.query({
     name: 'outbox-mark',
     text: `update outbox o set published_at = now()
              from unnest($1::timestamptz[], $2::uuid[]) as k (created_at, id)
@@ -109,7 +122,9 @@ async function markPublished(pool: Pool | PoolClient, rows: readonly OutboxRow[]
 }
 
 async function countUnpublished(pool: Pool): Promise<number> {
-  const result = await pool.query<{ count: string }>('select count(*) from outbox where published_at is null');
+  const result = await pool.query<{ count: string }>(
+    'select coalesce(sum(json_array_length(facts)), 0) as count from outbox where published_at is null',
+  );
   return Number(result.rows[0]?.count);
 }
 
@@ -128,47 +143,105 @@ async function sweep<N extends FactName>(options: OutboxOptions<N>, failed: Back
  * Resolves to where to go on, or to `undefined` when there is nothing left or NATS is not there.
  */
 async function sweepBatch<N extends FactName>(
-  { bus, pool, log, redeliver }: OutboxOptions<N>,
+  options: OutboxOptions<N>,
   failed: BackOff,
   after: Position,
 ): Promise<Position | undefined> {
+  const { pool, log } = options;
   return inTransaction(pool, async client => {
-    const claimed = await client.query<SweptRow<N>>({
-      text: `select id, created_at, fact, data, except_socket from outbox
-              where published_at is null and created_at < now() - $1 * interval '1 millisecond'
-                and (created_at, id) > ($3, $4) and id <> all($5::uuid[])
-              order by created_at, id limit $2 for update skip locked`,
-      types: asDates,
-      values: [SWEEP_AFTER_MS, SWEEP_BATCH, after.createdAt, after.id, failed.resting(Date.now())],
-    });
-    const rows = claimed.rows.map(toOutboxRow);
-    const done: OutboxRow[] = [];
-    const failures: { event: string; fact: FactName; err: unknown }[] = [];
+    const rows = await claim<N>(client, failed, after);
+    const swept: Swept<N>[] = [];
     let reachable = true;
     for (const row of rows) {
-      try {
-        await redeliver[row.fact](row);
-        await publish(bus, row.fact, { id: row.id, time: row.createdAt, data: row.data });
-        done.push(row);
-        failed.succeeded(row.id);
-      } catch (error) {
-        failures.push({ event: row.id, fact: row.fact, err: error });
-        // Without NATS none of the others gets out, and each would wait its time-out.
-        reachable = await isReachable(bus);
-        if (!reachable) break;
-        failed.failed(row.id, Date.now());
-      }
+      const result = await sweepRow(options, row);
+      swept.push(result);
+      ({ reachable } = result);
+      if (!reachable) break;
+      if (result.left.length > 0) failed.failed(row.id, Date.now());
+      else failed.succeeded(row.id);
     }
-    if (done.length > 0) {
-      await markPublished(client, done);
-      log.info({ facts: done.length }, 'the sweeper published what had been left over');
-    }
-    if (failures[0]) {
-      // One line for all of them: they may be many.
-      log.warn({ ...failures[0], facts: failures.length }, 'facts could not be swept, they will be tried again');
-    }
+    await keepApart(client, swept);
+    report(log, swept);
     return reachable && rows.length === SWEEP_BATCH ? rows.at(-1) : undefined;
   });
+}
+
+/** One line for all of them: they may be many. */
+function report<N extends FactName>(log: Logger, swept: readonly Swept<N>[]): void {
+  const facts = swept.reduce((sum, { done }) => sum + done.length, 0);
+  if (facts > 0) log.info({ facts }, 'the sweeper published what had been left over');
+  const failures = swept.flatMap(({ failure }) => failure ?? []);
+  if (failures[0]) {
+    const left = swept.reduce((sum, each) => sum + each.left.length, 0);
+    log.warn({ ...failures[0], facts: left }, 'facts could not be swept, they will be tried again');
+  }
+}
+
+async function claim<N extends FactName>(client: PoolClient, failed: BackOff, after: Position): Promise<ReadRow<N>[]> {
+  const { rows } = await client.query<ReadRow<N>>({
+    text: `select id, created_at as "createdAt", facts from outbox
+            where published_at is null and created_at < now() - $1 * interval '1 millisecond'
+              and (created_at, id) > ($3, $4) and id <> all($5::uuid[])
+            order by created_at, id limit $2 for update skip locked`,
+    types: asDates,
+    values: [SWEEP_AFTER_MS, SWEEP_BATCH, after.createdAt, after.id, failed.resting(Date.now())],
+  });
+  return rows;
+}
+
+/** A row of which as much as possible was published. */
+interface Swept<N extends FactName> {
+  readonly row: ReadRow<N>;
+  readonly done: readonly OutboxFact<N>[];
+  readonly left: readonly OutboxFact<N>[];
+  /** The first of those that are left, and why. */
+  readonly failure: { readonly event: string; readonly fact: FactName; readonly err: unknown } | undefined;
+  readonly reachable: boolean;
+}
+
+async function sweepRow<N extends FactName>({ bus, redeliver }: OutboxOptions<N>, row: ReadRow<N>): Promise<Swept<N>> {
+  const facts = fromStored(row.facts);
+  const done: OutboxFact<N>[] = [];
+  const left: OutboxFact<N>[] = [];
+  let failure: Swept<N>['failure'];
+  for (const [index, fact] of facts.entries()) {
+    try {
+      await redeliver[fact.fact](fact);
+      await publishFact(bus, fact);
+      done.push(fact);
+    } catch (error) {
+      failure ??= { event: fact.id, fact: fact.fact, err: error };
+      // Without NATS none of the others gets out, and each would wait its time-out.
+      if (!(await isReachable(bus))) {
+        return { row, done, left: [...left, ...facts.slice(index)], failure, reachable: false };
+      }
+      left.push(fact);
+    }
+  }
+  return { row, done, left, failure, reachable: true };
+}
+
+/** Marks what was published. Of a row of which something is left, the others get one of their own: they do not go again. */
+async function keepApart<N extends FactName>(client: PoolClient, swept: readonly Swept<N>[]): Promise<void> {
+  const published: Position[] = [];
+  for (const { row, done, left } of swept) {
+    const { createdAt } = row;
+    if (left.length === 0) published.push(row);
+    if (left.length === 0 || done.length === 0) continue;
+    const id = newId();
+    published.push({ id, createdAt });
+    await client.query('insert into outbox (id, created_at, facts) values ($1, $2, $3)', [
+      id,
+      createdAt,
+      storedText(done),
+    ]);
+    await client.query('update outbox set facts = $3 where created_at = $1 and id = $2', [
+      createdAt,
+      row.id,
+      storedText(left),
+    ]);
+  }
+  if (published.length > 0) await markPublished(client, published);
 }
 
 function isReachable(bus: Bus): Promise<boolean> {
@@ -178,22 +251,9 @@ function isReachable(bus: Bus): Promise<boolean> {
   );
 }
 
-interface SweptRow<N extends FactName> {
-  id: string;
-  created_at: Date;
-  fact: N;
-  data: FactData<N>;
-  except_socket: string | null;
-}
-
-function toOutboxRow<N extends FactName>(row: SweptRow<N>): OutboxRow<N> {
-  return {
-    id: row.id,
-    createdAt: row.created_at,
-    fact: row.fact,
-    data: row.data,
-    exceptSocket: row.except_socket ?? undefined,
-  };
+/** A row as it is read. */
+interface ReadRow<N extends FactName> extends Position {
+  readonly facts: readonly StoredFact<N>[];
 }
 
 /**
@@ -204,17 +264,17 @@ export async function replay(bus: Bus, pool: Pool, since: Date): Promise<number>
   let count = 0;
   let after: Position = { createdAt: since, id: NIL_UUID };
   for (;;) {
-    const page = await pool.query<SweptRow<FactName>>({
-      text: `select id, created_at, fact, data, except_socket from outbox
+    const { rows } = await pool.query<ReadRow<FactName>>({
+      text: `select id, created_at as "createdAt", facts from outbox
               where (created_at, id) > ($1, $2) order by created_at, id limit $3`,
       types: asDates,
       values: [after.createdAt, after.id, SWEEP_BATCH],
     });
-    const rows = page.rows.map(toOutboxRow);
     const last = rows.at(-1);
     if (!last) return count;
-    await Promise.all(rows.map(row => publish(bus, row.fact, { id: row.id, time: row.createdAt, data: row.data })));
-    count += rows.length;
+    const facts = rows.flatMap(row => fromStored(row.facts));
+    await Promise.all(facts.map(fact => publishFact(bus, fact)));
+    count += facts.length;
     after = last;
   }
 }

@@ -30,3 +30,24 @@ class ServiceTables extends Migration {
 }
 
 export const serviceTables: MigrationObject = { name: '2026-11-23-service-tables', class: ServiceTables };
+
+/** The facts of a transaction are in one row, with what each is and its own id. */
+class OutboxRows extends Migration {
+  override up(): void {
+    this.addSql('alter table outbox add column facts json');
+    this.addSql(`
+      update outbox set facts = json_build_array(json_strip_nulls(json_build_object(
+        'id', id, 'time', to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'fact', fact,
+        'data', data, 'exceptSocket', except_socket)))`);
+    // A large batch is stored beside its row, and compressing it would cost more than it saves.
+    this.addSql(`
+      alter table outbox
+        alter column facts set not null,
+        alter column facts set storage external,
+        drop column fact,
+        drop column data,
+        drop column except_socket`);
+  }
+}
+
+export const outboxRows: MigrationObject = { name: '2026-11-25-outbox-rows', class: OutboxRows };
