@@ -5,6 +5,7 @@ import { MessageEntity } from './message.ts';
 import { MessageRevisionEntity } from './message-revision.ts';
 import { messages } from './migrations/2026-11-23-messages.ts';
 import { legalHoldIndex } from './migrations/2026-11-25-legal-hold-index.ts';
+import { messageConversation } from './migrations/2026-11-25-message-conversation.ts';
 import { receiptsAndChanges } from './migrations/2026-11-25-receipts-and-changes.ts';
 import { relationships } from './migrations/2026-11-25-relationships.ts';
 import { RelationshipChangeEntity, RelationshipEntity } from './relationship.ts';
@@ -19,5 +20,5 @@ export const database: DatabaseDefinition = {
     RelationshipChangeEntity,
     OutboxEntity,
   ],
-  migrations: [serviceTables, messages, relationships, receiptsAndChanges, legalHoldIndex, outboxRows],
+  migrations: [serviceTables, messages, relationships, receiptsAndChanges, legalHoldIndex, messageConversation, outboxRows],
 };

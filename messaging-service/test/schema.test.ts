@@ -14,7 +14,6 @@ beforeAll(async () => {
 
 /** What the tables enforce and entities have no words for. */
 const BEYOND_THE_ENTITIES = [
-  'alter table "message" drop constraint "message_conversation_id_fkey";',
   'alter table "message" drop constraint "message_reply_to_id_fkey";',
   'alter table "message_revision" drop constraint "message_revision_message_id_fkey";',
   'alter table "legal_hold" drop constraint "legal_hold_conversation_id_fkey";',
