@@ -24,11 +24,16 @@ const MAX_WAITING = 512;
 const RETRY_AFTER_MS = 250;
 
 interface Line {
-  /** Settles when everything so far has ended. */
-  tail: Promise<unknown>;
-  /** Settles when the latest task that runs alone has ended; `undefined` when there is none. */
-  gate: Promise<unknown> | undefined;
-  waiting: number;
+  /** What waits for its turn, in order. */
+  readonly waiting: Waiting[];
+  running: number;
+  /** Whether what runs wants to be alone. */
+  isAlone: boolean;
+}
+
+interface Waiting {
+  readonly alone: boolean;
+  readonly begin: () => void;
 }
 
 /** The order in which the requests of one socket reach the services. */
@@ -36,47 +41,54 @@ export function createSocketOrder(): SocketOrder {
   const lines = new Map<string, Line>();
   let size = 0;
 
-  const run = <T>(socketId: string, begin: (line: Line) => Promise<T>): Promise<T> => {
-    const line = lines.get(socketId) ?? { tail: Promise.resolve(), gate: undefined, waiting: 0 };
-    if (line.waiting >= MAX_WAITING) {
+  const begin = <T>(socketId: string, line: Line, alone: boolean, task: () => Promise<T>): Promise<T> => {
+    line.running += 1;
+    line.isAlone = alone;
+    const end = (): void => {
+      line.running -= 1;
+      line.isAlone = false;
+      size -= 1;
+      beginNext(line);
+      if (line.running === 0) lines.delete(socketId);
+    };
+    // What the task throws at once is its outcome too.
+    const result = new Promise<T>(resolve => resolve(task()));
+    // The next one begins whether this one succeeds or not; its failure belongs to its own caller.
+    result.then(end, end);
+    return result;
+  };
+
+  const run = <T>(socketId: string, alone: boolean, task: () => Promise<T>): Promise<T> => {
+    const line = lines.get(socketId) ?? { waiting: [], running: 0, isAlone: false };
+    if (line.waiting.length + line.running >= MAX_WAITING) {
       return Promise.reject(
         new AppError('UNAVAILABLE', 'too many requests of this socket are waiting', { retryAfterMs: RETRY_AFTER_MS }),
       );
     }
     lines.set(socketId, line);
-    line.waiting += 1;
     size += 1;
-    return begin(line).finally(() => {
-      line.waiting -= 1;
-      size -= 1;
-      if (line.waiting === 0) lines.delete(socketId);
-    });
+    if (line.waiting.length === 0 && mayBegin(line, alone)) return begin(socketId, line, alone, task);
+    return new Promise((resolve, reject) =>
+      line.waiting.push({ alone, begin: () => void begin(socketId, line, alone, task).then(resolve, reject) }),
+    );
   };
 
   return {
     get size() {
       return size;
     },
-    alone: (socketId, task) =>
-      run(socketId, line => {
-        const result = line.tail.then(task);
-        // The next task runs whether this one succeeds or not; its failure belongs to its own caller.
-        const ended = result.then(nothing, nothing);
-        line.tail = ended;
-        line.gate = ended;
-        return result;
-      }),
-    inOrder: (socketId, task) =>
-      run(socketId, line => {
-        const result = line.gate ? line.gate.then(task) : task();
-        // One that was refused ends before those that began earlier.
-        const before = line.tail;
-        line.tail = result.then(nothing, nothing).then(() => before);
-        return result;
-      }),
+    alone: (socketId, task) => run(socketId, true, task),
+    inOrder: (socketId, task) => run(socketId, false, task),
   };
 }
 
-function nothing(): void {
-  // Both outcomes of a task end it.
+function beginNext(line: Line): void {
+  for (let next = line.waiting[0]; next && mayBegin(line, next.alone); next = line.waiting[0]) {
+    line.waiting.shift();
+    next.begin();
+  }
+}
+
+function mayBegin({ running, isAlone }: Line, alone: boolean): boolean {
+  return alone ? running === 0 : !isAlone;
 }

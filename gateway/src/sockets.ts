@@ -26,7 +26,7 @@ import { RawJson, rawJsonParser } from './raw-json.ts';
 import type { Revocations } from './revocations.ts';
 import { startSessionReports } from './session-reports.ts';
 import { createSocketOrder } from './socket-order.ts';
-import { createSubscriptions, roomOf } from './subscriptions.ts';
+import { createSubscriptions, isRoom, roomOf } from './subscriptions.ts';
 import { createTyping } from './typing.ts';
 import { createUnreadCounts } from './unread-counts.ts';
 
@@ -71,6 +71,13 @@ export function startSockets(
   corkWrites(io);
   const sockets = io.of('/').sockets;
   const relayed = metrics.counter('rapport_deliveries_relayed_total', 'Deliveries passed on to sockets.', ['event']);
+  // To look one up by its label costs more than to count; there are as many as events.
+  const counts = new Map<string, { inc(): void }>();
+  const countOf = (event: string): { inc(): void } => {
+    const count = counts.get(event) ?? relayed.labels({ event });
+    counts.set(event, count);
+    return count;
+  };
   const refused = metrics.counter('rapport_handshakes_refused_total', 'Handshakes refused, by code.', ['code']);
   const overflowed = metrics.counter('rapport_sockets_overflowed_total', 'Sockets closed: their client did not read.');
   metrics.gauge('rapport_sockets', 'Connected sockets.', () => sockets.size);
@@ -83,19 +90,29 @@ export function startSockets(
   };
   const states = createPresenceStates({ bus, log, actor: gateway, stopping });
   const relay = (room: string | undefined, delivery: Delivery): void => {
-    const { event, text, except } = delivery;
-    relayed.inc({ event });
+    const { event, except } = delivery;
+    countOf(event).inc();
     const isAboutPresence = followsPresenceState(event);
     const left = isAboutPresence ? states.hold(room, delivery) : [];
     if (except) left.push(except);
     const inRoom = room === undefined ? undefined : io.of('/').adapter.rooms.get(room);
     // Who is there is asked for once the socket is connected; everybody is told of nothing else.
-    if (!isAboutPresence && !isDroppable(event)) noteMissed(inRoom);
-    // Most people have one socket, and what it sent comes back for their others.
-    if (room !== undefined && left.length > 0 && isNobodyElse(inRoom, left)) return;
+    if (!isAboutPresence && !isDroppable(event)) {
+      noteMissed(inRoom);
+      if (room !== undefined && !left.some(isRoom)) {
+        // Most people have one socket, and what it sent comes back for their others.
+        const [first, second] = othersIn(inRoom, left);
+        if (first === undefined) return;
+        // To send to one costs a third of what it costs to ask for all of a room but some.
+        if (second === undefined) {
+          sockets.get(first)?.emit(event, new RawJson(delivery.text));
+          return;
+        }
+      }
+    }
     if (isDroppable(event)) left.push(SLOW_ROOM);
     const recipients = room === undefined ? io.local : io.local.to(room);
-    recipients.except(left).emit(event, new RawJson(text));
+    recipients.except(left).emit(event, new RawJson(delivery.text));
   };
   const inOrder = createInOrder(relay);
   metrics.gauge('rapport_deliveries_held', 'Deliveries that wait for one before them.', () => inOrder.held);
@@ -221,9 +238,13 @@ export function startSockets(
   });
 }
 
-/** Whether all the sockets of a room are left out. */
-function isNobodyElse(sockets: ReadonlySet<string> | undefined, left: readonly string[]): boolean {
-  return sockets === undefined || (sockets.size <= left.length && [...sockets].every(id => left.includes(id)));
+/** The sockets that are not left out, or the first two of them. */
+function othersIn(sockets: ReadonlySet<string> | undefined, left: readonly string[]): string[] {
+  const others: string[] = [];
+  for (const id of sockets ?? []) {
+    if (others.length < 2 && !left.includes(id)) others.push(id);
+  }
+  return others;
 }
 
 const NOTHING = Object.freeze({});

@@ -6,6 +6,11 @@ export function roomOf(recipient: Exclude<Recipient, 'all'>): string {
   return 'user' in recipient ? `user:${recipient.user}` : `therapist:${recipient.therapist}`;
 }
 
+/** Whether it is a room and not a socket, whose id has no colon. */
+export function isRoom(name: string): boolean {
+  return name.includes(':');
+}
+
 export interface Subscriptions {
   /**
    * Listens for the recipient until `release` has been called as often as `acquire`, and a while longer.

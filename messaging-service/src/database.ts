@@ -20,5 +20,13 @@ export const database: DatabaseDefinition = {
     RelationshipChangeEntity,
     OutboxEntity,
   ],
-  migrations: [serviceTables, messages, relationships, receiptsAndChanges, legalHoldIndex, messageConversation, outboxRows],
+  migrations: [
+    serviceTables,
+    messages,
+    relationships,
+    receiptsAndChanges,
+    legalHoldIndex,
+    messageConversation,
+    outboxRows,
+  ],
 };

@@ -159,7 +159,8 @@ function factOf(message: Message, createdAt: Date, exceptSocket: string | undefi
     version: message.version,
     createdAt: message.createdAt,
   };
-  return { id: newId(), createdAt, fact: 'message.sent', data, exceptSocket };
+  // There is one for each message, and so it has the same id.
+  return { id: message.id, createdAt, fact: 'message.sent', data, exceptSocket };
 }
 
 function toOutcome(

@@ -14,15 +14,23 @@ export interface Fact<N extends FactName> {
 
 /** CloudEvents 1.0, binary content mode: the attributes are headers, the body is the data alone. */
 export function cloudEventLines(fact: FactName, id: string, time: Date): string {
-  return [
-    traceLines(),
+  return traceLines() + linesOf(fact) + headerLine('ce-id', id) + headerLine('ce-time', time.toISOString());
+}
+
+const lines = new Map<FactName, string>();
+
+/** What is the same for all facts of a kind. */
+function linesOf(fact: FactName): string {
+  const known = lines.get(fact);
+  if (known !== undefined) return known;
+  const made = [
     headerLine('ce-specversion', '1.0'),
-    headerLine('ce-id', id),
     headerLine('ce-source', `/${facts[fact].publishedBy}`),
     headerLine('ce-type', buildSubject({ family: 'fact', name: fact })),
-    headerLine('ce-time', time.toISOString()),
     headerLine('content-type', 'application/json'),
   ].join('');
+  lines.set(fact, made);
+  return made;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Msg } from '@nats-io/nats-core';
 import {
   ANY_NAME,
   buildSubject,
@@ -12,7 +13,7 @@ import {
 } from '@rapport/contracts';
 import type { Bus } from './connect.ts';
 import { Encoded } from './encoded.ts';
-import { headerBlock, headerLine } from './header-block.ts';
+import { headerBlock, headerLine, headerOf, headersOf } from './header-block.ts';
 import { traceLines } from './trace.ts';
 
 /** Sends an event to every socket of the recipient, on whichever gateways they are. Fire and forget. */
@@ -24,11 +25,9 @@ export function deliver<N extends DeliveryName>(
   options: { except?: string | undefined } = {},
 ): void {
   const order = orderOf(payload instanceof Encoded ? payload.value : payload);
-  const lines = [
-    traceLines(),
-    options.except ? headerLine(HEADERS.except, options.except) : '',
-    order === undefined ? '' : headerLine(HEADERS.order, order),
-  ].join('');
+  let lines = traceLines();
+  if (options.except) lines += headerLine(HEADERS.except, options.except);
+  if (order !== undefined) lines += headerLine(HEADERS.order, order);
   const subject = buildSubject({ family: 'delivery', to, name: event });
   bus.connection.publish(subject, payload instanceof Encoded ? payload.bytes : JSON.stringify(payload), {
     headers: headerBlock(lines),
@@ -51,14 +50,15 @@ export interface Order {
 }
 
 function readOrder(header: string | undefined): Order | undefined {
-  const [, line, from, to] = /^(\S+) (\d+) (\d+)$/.exec(header ?? '') ?? [];
+  if (header === undefined) return undefined;
+  const [, line, from, to] = /^(\S+) (\d+) (\d+)$/.exec(header) ?? [];
   return line === undefined ? undefined : { line, from: Number(from), to: Number(to) };
 }
 
 export interface Delivery {
   /** As a socket knows it: `message:received`. */
   readonly event: string;
-  /** The JSON text of the payload, as the service published it. */
+  /** The JSON text of the payload, as the service published it. Read when it is asked for: many are for nobody here. */
   readonly text: string;
   /** The id of a socket to leave out, or the room of several. */
   readonly except: string | undefined;
@@ -84,12 +84,7 @@ export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Deliv
         return;
       }
       try {
-        receive({
-          event,
-          text: message.string(),
-          except: message.headers?.get(HEADERS.except) || undefined,
-          order: readOrder(message.headers?.get(HEADERS.order)),
-        });
+        receive(new ReceivedDelivery(event, message));
       } catch (failure) {
         // What is thrown from here would end the reading of the whole connection.
         bus.observer.log.error({ subject: message.subject, err: failure }, 'a delivery could not be passed on');
@@ -100,6 +95,25 @@ export function listen(bus: Bus, recipient: Recipient, receive: (delivery: Deliv
     established: () => flushTogether(bus),
     stop: () => subscription.unsubscribe(),
   };
+}
+
+class ReceivedDelivery implements Delivery {
+  readonly event: string;
+  readonly except: string | undefined;
+  readonly order: Order | undefined;
+  readonly #message: Msg;
+
+  constructor(event: string, message: Msg) {
+    const headers = headersOf(message);
+    this.event = event;
+    this.except = headerOf(headers, HEADERS.except) || undefined;
+    this.order = readOrder(headerOf(headers, HEADERS.order));
+    this.#message = message;
+  }
+
+  get text(): string {
+    return this.#message.string();
+  }
 }
 
 const events = new Map<string, string>();

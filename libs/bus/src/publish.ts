@@ -13,12 +13,12 @@ const EXPECTED_STREAM = headerLine('Nats-Expected-Stream', FACTS_STREAM);
  * Resolves when the stream has stored it; everything published before over this bus has then reached
  * the server too. Rejects when the stream did not confirm in time.
  */
-export async function publish<N extends FactName>(
+export function publish<N extends FactName>(
   bus: Bus,
   fact: N,
   event: { id: string; time: Date; data: FactData<N> },
 ): Promise<void> {
-  const lines = [cloudEventLines(fact, event.id, event.time), headerLine('Nats-Msg-Id', event.id), EXPECTED_STREAM];
+  const lines = cloudEventLines(fact, event.id, event.time) + headerLine('Nats-Msg-Id', event.id) + EXPECTED_STREAM;
   const subject = buildSubject({ family: 'fact', name: fact });
-  await publisherOf(bus).publish(subject, JSON.stringify(event.data), headerBlock(lines.join('')));
+  return publisherOf(bus).publish(subject, JSON.stringify(event.data), headerBlock(lines));
 }

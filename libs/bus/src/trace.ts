@@ -11,19 +11,21 @@ const tracer = trace.getTracer('rapport');
  */
 export function withSpan<T>(name: string, work: () => T): T {
   const span = tracer.startSpan(name);
-  const known = isSpanContextValid(span.spanContext());
-  const active = known
-    ? trace.setSpan(context.active(), span)
-    : trace.setSpanContext(context.active(), {
-        traceId: randomBytes(16).toString('hex'),
-        spanId: randomBytes(8).toString('hex'),
-        traceFlags: 0,
-      });
+  if (!isSpanContextValid(span.spanContext())) return context.with(withIds(context.active()), work);
   const end = () => span.end();
-  const result = context.with(active, work);
+  const result = context.with(trace.setSpan(context.active(), span), work);
   if (result instanceof Promise) void result.then(end, end);
   else end();
   return result;
+}
+
+const [TRACE_BYTES, SPAN_BYTES] = [16, 8];
+
+function withIds(active: Context): Context {
+  const ids = randomBytes(TRACE_BYTES + SPAN_BYTES).toString('hex');
+  const traceLength = 2 * TRACE_BYTES;
+  const made = { traceId: ids.slice(0, traceLength), spanId: ids.slice(traceLength), traceFlags: 0 };
+  return trace.setSpanContext(active, made);
 }
 
 /** The id of the active trace, for log lines and for the message of an `INTERNAL` error. */

@@ -128,7 +128,8 @@ async function collect(bus: Bus, recipient: Recipient) {
   const deliveries: Delivery[] = [];
   const waiting = new Map<number, () => void>();
   const listening = listen(bus, recipient, delivery => {
-    deliveries.push(delivery);
+    const { event, text, except, order } = delivery;
+    deliveries.push({ event, text, except, order });
     waiting.get(deliveries.length)?.();
   });
   await listening.established();

@@ -63,16 +63,6 @@ export async function startOutbox<N extends FactName>(options: OutboxOptions<N>)
     });
   };
 
-  const publishOne = async (fact: OutboxFact, row: OutboxRow): Promise<void> => {
-    try {
-      await publishFact(bus, fact);
-      row.left -= 1;
-      if (row.left === 0) published.push(row);
-    } catch (error) {
-      log.warn({ event: fact.id, fact: fact.fact, err: error }, 'a fact was not published, the sweeper will do it');
-    }
-  };
-
   const maintain = async (): Promise<void> => {
     const now = Date.now();
     await makeOutboxPartitions(pool, new Date(now));
@@ -98,7 +88,17 @@ export async function startOutbox<N extends FactName>(options: OutboxOptions<N>)
     publish(fact) {
       const { row } = fact;
       if (!row) throw new TypeError('a fact is published that was not written');
-      const work = publishOne(fact, row).finally(() => underWay.delete(work));
+      const work = publishFact(bus, fact).then(
+        () => {
+          underWay.delete(work);
+          row.left -= 1;
+          if (row.left === 0) published.push(row);
+        },
+        (error: unknown) => {
+          underWay.delete(work);
+          log.warn({ event: fact.id, fact: fact.fact, err: error }, 'a fact was not published, the sweeper will do it');
+        },
+      );
       underWay.add(work);
     },
   };
