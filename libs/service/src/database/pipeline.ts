@@ -70,24 +70,41 @@ export async function inPipelinedTransaction<Read, Result>(
   let broken = false;
   let mayBeCommitted = false;
   try {
-    const begun = client.query('begin');
-    const [found] = await Promise.all([read(client), begun]);
-    const writing = write(client, found);
-    if (!writing) {
+    const [found] = await atOnce(client, () => {
+      const begun = client.query('begin');
+      return Promise.all([read(client), begun]);
+    });
+    const ending = atOnce(client, () => {
+      const writing = write(client, found);
+      mayBeCommitted = writing !== undefined;
+      return writing && { ...writing, committed: client.query('commit') };
+    });
+    if (!ending) {
       await client.query('rollback');
       return undefined;
     }
-    mayBeCommitted = true;
-    const [{ command }] = await Promise.all([client.query('commit'), writing.written]);
+    const [{ command }] = await Promise.all([ending.committed, ending.written]);
     mayBeCommitted = false;
     // A transaction that failed answers a commit with a rollback, and no error.
     if (command !== 'COMMIT') throw new Error('a transaction was not committed');
-    return writing.result;
+    return ending.result;
   } catch (error) {
     await client.query('rollback').catch(() => (broken = true));
     // What the server refused is not committed. After anything else it may be, and nothing may be written once more.
     throw mayBeCommitted && !(error instanceof DatabaseError) ? unavailable(error) : asUnavailable(error);
   } finally {
     client.release(broken);
+  }
+}
+
+/** Has what `queue` queues leave with one system call: one for each statement would cost more than to prepare it. */
+function atOnce<T>(client: PoolClient, queue: () => T): T {
+  // The type hides the connection, and that its stream.
+  const { stream } = (client as unknown as { connection: { stream: { cork(): void; uncork(): void } } }).connection;
+  stream.cork();
+  try {
+    return queue();
+  } finally {
+    stream.uncork();
   }
 }
