@@ -1,5 +1,5 @@
-import { asDates } from '@rapport/service/database';
-import type { Pool, PoolClient } from 'pg';
+import { asDates, type Querying } from '@rapport/service/database';
+import type { Pool } from 'pg';
 import { CONVERSATION_COLUMNS, type ConversationRow } from './conversation.ts';
 
 // The statements that move markers: each works on a whole batch, and is prepared.
@@ -21,7 +21,7 @@ export async function findMarked(
 
 /** Locks the conversations in the order of their ids, as a batch of messages does: no two wait for each other. */
 export async function lockMarked(
-  client: PoolClient,
+  client: Querying,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, ConversationRow>> {
   const { rows } = await client.query<ConversationRow>({
@@ -44,7 +44,7 @@ export interface UnreadAbove {
  * The other party's undeleted messages above each place: few, as most people read the latest. Under the locks of the
  * conversations, so that none comes or goes meanwhile.
  */
-export async function countUnreadAbove(client: PoolClient, places: readonly UnreadAbove[]): Promise<number[]> {
+export async function countUnreadAbove(client: Querying, places: readonly UnreadAbove[]): Promise<number[]> {
   if (places.length === 0) return [];
   const { rows } = await client.query<{ unread: number }>({
     name: 'markers-unread',
@@ -64,7 +64,7 @@ export async function countUnreadAbove(client: PoolClient, places: readonly Unre
   return rows.map(({ unread }) => unread);
 }
 
-export async function updateMarkers(client: PoolClient, rows: readonly ConversationRow[]): Promise<void> {
+export async function updateMarkers(client: Querying, rows: readonly ConversationRow[]): Promise<void> {
   await client.query({
     name: 'markers-update',
     text: `update conversation c

@@ -7,8 +7,9 @@ import {
   textArray,
   uuidArray,
   type OutboxFact,
+  type Querying,
 } from '@rapport/service/database';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import { validate as isUuid } from 'uuid';
 import { participants } from './conversation.ts';
 import { clientKey, pairKey, type Draft, type Known, type LockedConversation } from './decide-messages.ts';
@@ -23,7 +24,7 @@ export const EVERYBODY: Known['contacts'] = { has: () => true };
 
 /** Locks the conversations in the order of their ids, so that no two batches wait for each other. */
 export async function lockConversations(
-  client: PoolClient,
+  client: Querying,
   drafts: readonly Draft[],
 ): Promise<ReadonlyMap<string, LockedConversation>> {
   const pairs = distinctPairs(drafts);
@@ -54,7 +55,7 @@ export async function makeConversations(pool: Pool, pairs: readonly (readonly [s
 }
 
 /** Which of the drafts' senders and recipients are in a care relationship. */
-export async function findContacts(client: PoolClient, drafts: readonly Draft[]): Promise<ReadonlySet<string>> {
+export async function findContacts(client: Querying, drafts: readonly Draft[]): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ userA: string; userB: string }>({
     name: 'contacts-find',
     text: `select p.user_a as "userA", p.user_b as "userB" from unnest($1::text[], $2::text[]) as p (user_a, user_b)
@@ -71,7 +72,7 @@ export async function findContacts(client: PoolClient, drafts: readonly Draft[])
 }
 
 /** The messages that were sent under the drafts' client ids before. */
-export async function findSent(client: PoolClient, drafts: readonly Draft[]): Promise<ReadonlyMap<string, MessageRow>> {
+export async function findSent(client: Querying, drafts: readonly Draft[]): Promise<ReadonlyMap<string, MessageRow>> {
   const named = drafts.filter(({ input }) => input.clientMessageId !== undefined);
   if (named.length === 0) return new Map();
   const { rows } = await client.query<MessageRow>({
@@ -91,7 +92,7 @@ export async function findSent(client: PoolClient, drafts: readonly Draft[]): Pr
 }
 
 /** Where the messages are that the drafts reply to. */
-export async function findTargets(client: PoolClient, drafts: readonly Draft[]): Promise<ReadonlyMap<string, string>> {
+export async function findTargets(client: Querying, drafts: readonly Draft[]): Promise<ReadonlyMap<string, string>> {
   const ids = drafts.flatMap(({ input }) => (isUuid(input.replyToId) ? [input.replyToId] : []));
   if (ids.length === 0) return new Map();
   const { rows } = await client.query<{ id: string; conversationId: string }>({
@@ -111,7 +112,7 @@ export interface NewMessage {
  * Numbers the conversations, which are there and locked (an update would leave it to the planner how it finds them), and
  * writes the messages and their facts, all under the locks.
  */
-export async function insertMessages(client: PoolClient, messages: readonly NewMessage[], now: Date): Promise<void> {
+export async function insertMessages(client: Querying, messages: readonly NewMessage[], now: Date): Promise<void> {
   const conversations = latestOf(messages.map(({ row }) => row));
   // Whoever inserts the same client ids at the same time, in other conversations, then waits instead of deadlocking.
   const sorted = messages.toSorted(({ row: one }, { row: other }) => (orderOf(one) < orderOf(other) ? -1 : 1));

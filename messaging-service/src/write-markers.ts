@@ -5,8 +5,8 @@ import {
   newFact,
   type OutboxFact,
   type Pipeline,
+  type Querying,
 } from '@rapport/service/database';
-import type { PoolClient } from 'pg';
 import { validate as isUuid } from 'uuid';
 import { markersOf, notYours, setMarkers, sideOf, userOf, type ConversationRow, type Side } from './conversation.ts';
 import { countUnreadAbove, findMarked, lockMarked, updateMarkers } from './marker-statements.ts';
@@ -105,7 +105,7 @@ interface Locked {
 }
 
 /** Both at once: the second statement sees what was committed before the first one had its locks. */
-async function readLocked(client: PoolClient, groups: readonly Group[]): Promise<Locked> {
+async function readLocked(client: Querying, groups: readonly Group[]): Promise<Locked> {
   const reading = groups.flatMap(group => {
     const mark = farthest(group.marks, 'read');
     return mark ? [{ group, conversationId: group.conversationId, userId: group.userId, seq: mark.seq }] : [];
@@ -117,7 +117,7 @@ async function readLocked(client: PoolClient, groups: readonly Group[]): Promise
   return { rows, unread: new Map(reading.map(({ group }, index) => [group, counts[index] ?? 0])) };
 }
 
-function move(client: PoolClient, groups: readonly Group[], { rows, unread }: Locked, now: Date) {
+function move(client: Querying, groups: readonly Group[], { rows, unread }: Locked, now: Date) {
   const moved = groups.flatMap(group => {
     const row = rows.get(group.conversationId);
     if (!row) return [];

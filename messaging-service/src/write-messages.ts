@@ -2,9 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { AppError, type FactData, type Message, type MessageSendInput } from '@rapport/contracts';
 import { newId } from '@rapport/service';
 import type { Outcome } from '@rapport/service/batch-queue';
-import { inPipelinedTransaction, type OutboxFact, type Pipeline } from '@rapport/service/database';
+import { inPipelinedTransaction, type OutboxFact, type Pipeline, type Querying } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
-import type { PoolClient } from 'pg';
 import { participants } from './conversation.ts';
 import { decideMessages, missingPairs, type Decision, type Draft, type Known } from './decide-messages.ts';
 import { identityOf, showMessage, toMessage } from './message.ts';
@@ -113,7 +112,7 @@ interface Written extends NewMessage {
   readonly message: Message;
 }
 
-async function readKnown(client: PoolClient, { open }: Writing, drafts: readonly Draft[]): Promise<Known> {
+async function readKnown(client: Querying, { open }: Writing, drafts: readonly Draft[]): Promise<Known> {
   // Sent at once, answered one after the other: each sees what was committed before the locks were there.
   const [conversations, contacts, sent, targets] = await Promise.all([
     lockConversations(client, drafts),

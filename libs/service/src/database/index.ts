@@ -16,4 +16,5 @@ export { startOutbox, type Outbox, type Redeliver } from './outbox.ts';
 export { connectPipeline, inPipelinedTransaction, type Pipeline } from './pipeline.ts';
 export { contactsOf, isLinked, keepRelationship, relationshipProjection } from './relationships.ts';
 export { repeat } from './repeat.ts';
+export type { Querying } from './statements.ts';
 export { outboxRows, serviceTables } from './service-tables.ts';

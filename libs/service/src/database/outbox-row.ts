@@ -1,6 +1,6 @@
 import { defineEntity, p, type EntityManager } from '@mikro-orm/core';
 import type { FactData, FactName } from '@rapport/contracts';
-import type { PoolClient } from 'pg';
+import type { Querying } from './statements.ts';
 import { newId } from '../new-id.ts';
 
 /** A fact and what it takes to deliver it again: ids, numbers and states only. Written with the change itself. */
@@ -60,7 +60,7 @@ export function persistFact(em: EntityManager, fact: OutboxFact): void {
 }
 
 /** The same for a transaction of our own: one row for all of them. */
-export async function insertFacts(client: PoolClient, facts: readonly OutboxFact[]): Promise<void> {
+export async function insertFacts(client: Querying, facts: readonly OutboxFact[]): Promise<void> {
   const [first] = facts;
   if (!first) return;
   const { id, createdAt } = putInRow(facts, first);

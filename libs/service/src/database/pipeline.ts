@@ -1,4 +1,4 @@
-import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
+import { DatabaseError, Pool, type PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import {
   asUnavailable,
@@ -7,8 +7,9 @@ import {
   STATEMENT_TIMEOUT_MS,
   unavailable,
 } from './connection.ts';
+import { queryTogether, type Querying } from './statements.ts';
 
-/** Connections whose statements are sent without waiting for the answer to the one before. */
+/** Connections for transactions of two round trips. */
 export interface Pipeline {
   readonly pool: Pool;
   close(): Promise<void>;
@@ -23,15 +24,12 @@ const PLAN_ONCE = 'set plan_cache_mode = force_generic_plan; set enable_seqscan 
 
 /** Connects for a hot path, beside the ORM: every statement must find its rows by an index. */
 export function connectPipeline({ url, size, log }: { url: string; size: number; log: Logger }): Pipeline {
-  // The types of pg know nothing of `pipeline` yet.
-  const options: PoolConfig & { pipeline: true } = {
+  const pool = new Pool({
     connectionString: url,
     max: size,
-    pipeline: true,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
-  };
-  const pool = new Pool(options);
+  });
   outliveConnections(pool);
   pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'));
   pool.on('connect', client => {
@@ -42,14 +40,17 @@ export function connectPipeline({ url, size, log }: { url: string; size: number;
   return { pool, close: () => pool.end() };
 }
 
+const BEGIN = { name: 'begin', text: 'begin' };
+const COMMIT = { name: 'commit', text: 'commit' };
+
 interface PipelinedWork<Read, Result> {
   /** Queues statements whose answers decide what is written. */
-  read: (client: PoolClient) => Promise<Read>;
+  read: (statements: Querying) => Promise<Read>;
   /**
    * Decides, and queues the statements that write before it returns. `undefined` when there is nothing to commit: then
    * the transaction is rolled back.
    */
-  write: (client: PoolClient, read: Read) => { result: Result; written: Promise<unknown> } | undefined;
+  write: (statements: Querying, read: Read) => { result: Result; written: Promise<unknown> } | undefined;
 }
 
 /**
@@ -70,14 +71,13 @@ export async function inPipelinedTransaction<Read, Result>(
   let broken = false;
   let mayBeCommitted = false;
   try {
-    const [found] = await atOnce(client, () => {
-      const begun = client.query('begin');
-      return Promise.all([read(client), begun]);
-    });
-    const ending = atOnce(client, () => {
-      const writing = write(client, found);
+    const [, found] = await queryTogether(client, statements =>
+      Promise.all([statements.query(BEGIN), read(statements)]),
+    );
+    const ending = queryTogether(client, statements => {
+      const writing = write(statements, found);
       mayBeCommitted = writing !== undefined;
-      return writing && { ...writing, committed: client.query('commit') };
+      return writing && { ...writing, committed: statements.query(COMMIT) };
     });
     if (!ending) {
       await client.query('rollback');
@@ -94,17 +94,5 @@ export async function inPipelinedTransaction<Read, Result>(
     throw mayBeCommitted && !(error instanceof DatabaseError) ? unavailable(error) : asUnavailable(error);
   } finally {
     client.release(broken);
-  }
-}
-
-/** Has what `queue` queues leave with one system call: one for each statement would cost more than to prepare it. */
-function atOnce<T>(client: PoolClient, queue: () => T): T {
-  // The type hides the connection, and that its stream.
-  const { stream } = (client as unknown as { connection: { stream: { cork(): void; uncork(): void } } }).connection;
-  stream.cork();
-  try {
-    return queue();
-  } finally {
-    stream.uncork();
   }
 }
