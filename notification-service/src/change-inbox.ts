@@ -34,6 +34,31 @@ export async function changeInbox(
   return { state, news: [{ fact, state }] };
 }
 
+/**
+ * Notes what was changed in the inboxes of several users, under the locks that the caller holds of them.
+ * @returns what to tell after the commit
+ */
+export async function noteChanges(
+  client: PoolClient,
+  changes: ReadonlyMap<string, InboxChange>,
+  now: Date,
+): Promise<News[]> {
+  if (changes.size === 0) return [];
+  const userIds = [...changes.keys()];
+  const before = await lockInboxes(client, new Map(userIds.map(userId => [userId, 1])));
+  const counts = await countUnread(client, userIds);
+  const news = [...changes].map(([userId, change]) => {
+    const version = (before.get(userId) ?? 0) + 1;
+    const fact = newFact('notification.changed', { userId, version, ...change }, now);
+    return { fact, state: { unreadCount: counts.get(userId) ?? 0, version } };
+  });
+  await insertFacts(
+    client,
+    news.map(({ fact }) => fact),
+  );
+  return news;
+}
+
 /** What has not gone out yet stays here: its user has seen it. What is being sent at this moment is asked again. */
 export async function cancelDeliveries(client: PoolClient, notificationIds: readonly string[]): Promise<void> {
   if (notificationIds.length === 0) return;

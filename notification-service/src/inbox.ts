@@ -1,3 +1,4 @@
+import { textArray } from '@rapport/service/database';
 import type { Pool, PoolClient } from 'pg';
 
 /** How an inbox stands: the count of two that has the higher version holds. */
@@ -29,6 +30,20 @@ export async function lockInboxes(
     values: [[...changes.keys()], [...changes.values()]],
   });
   return new Map(rows.map(({ userId, version }) => [userId, version - (changes.get(userId) ?? 0)]));
+}
+
+/**
+ * Locks the inboxes as above, for what may change none of them: their versions stay. A row whose update is left out is
+ * locked all the same.
+ */
+export async function holdInboxes(client: PoolClient, userIds: readonly string[]): Promise<void> {
+  await client.query({
+    name: 'inbox-hold',
+    text: `insert into inbox (user_id, version)
+           select user_id, 0 from unnest($1::text[]) as i (user_id) order by user_id collate "C"
+           on conflict (user_id) do update set version = inbox.version where false`,
+    values: [textArray(userIds)],
+  });
 }
 
 /** Counts the unread rows: nothing is kept that could drift away from them. */

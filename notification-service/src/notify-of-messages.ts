@@ -90,14 +90,22 @@ async function notify(options: MessagesOptions, client: PoolClient, userId: stri
   const { rows } = await client.query<{ conversationId: string; senderId: string; seqs: number[] }>({
     name: 'messages-take',
     text: `with taken as (
-             delete from waiting_message w where user_id = $1
-              returning conversation_id, sender_id, seq,
-                        exists (select from conversation_read r where r.user_id = w.user_id
-                                   and r.conversation_id = w.conversation_id and r.read_up_to_seq >= w.seq)
-                     or exists (select from deleted_message d
-                                 where d.conversation_id = w.conversation_id and d.seq = w.seq) as is_over)
+             delete from waiting_message where user_id = $1
+              returning conversation_id, sender_id, coalesce(seqs, int4multirange(int4range(seq, seq, '[]'))) as seqs),
+           unread as (
+             select conversation_id, sender_id,
+                    seqs
+                    - int4multirange(int4range(null, coalesce((
+                        select read_up_to_seq from conversation_read r
+                         where r.user_id = $1 and r.conversation_id = t.conversation_id), 0), '[]'))
+                    - coalesce((
+                        select range_agg(int4range(seq, seq, '[]')) from deleted_message d
+                         where d.conversation_id = t.conversation_id
+                           and d.seq >= lower(t.seqs) and d.seq < upper(t.seqs)), '{}') as seqs
+               from taken t)
            select conversation_id as "conversationId", sender_id as "senderId", array_agg(seq order by seq) as seqs
-             from taken where not is_over group by conversation_id, sender_id`,
+             from unread, unnest(unread.seqs) as range, generate_series(lower(range), upper(range) - 1) as seq
+            group by conversation_id, sender_id`,
     values: [userId],
   });
   if (rows.length === 0) return [];

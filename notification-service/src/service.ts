@@ -15,7 +15,7 @@ import { createCreateNotification } from './create-notification.ts';
 import { database } from './database.ts';
 import { startDelivering } from './deliver-outside.ts';
 import { startKeepingTime } from './keep-time.ts';
-import { createForgetDeletedMessage, createForgetReadMessages } from './forget-messages.ts';
+import { createForgetDeletedMessage, createForgetReadMessages, READ_EVERY_MS } from './forget-messages.ts';
 import { createListNotifications } from './list-notifications.ts';
 import { createTellNews } from './news.ts';
 import { createShowNotification } from './notification.ts';
@@ -105,8 +105,8 @@ export async function startNotificationService(context: ProcessContext<typeof SE
   startConsumers(
     { service: SERVICE, bus, pool, log, outboxRetentionHours: config.OUTBOX_RETENTION_HOURS, stopping, onStop },
     {
-      'message.sent': { together: createWaitForLook({ askPresence }), everyMs: WAIT_EVERY_MS },
-      'message.read': createForgetReadMessages({ tellNews }),
+      'message.sent': { together: createWaitForLook({ pool, askPresence }), everyMs: WAIT_EVERY_MS },
+      'message.read': { together: createForgetReadMessages({ pool, tellNews }), everyMs: READ_EVERY_MS },
       'message.deleted': createForgetDeletedMessage({ tellNews }),
       'relationship.changed': createNotifyOfRelationship(notifying),
       'appointment.booked': createNotifyOfAppointment(notifying, 'appointment.booked'),

@@ -5,24 +5,20 @@ import { readCloudEvent, type Fact } from './cloud-event.ts';
 import type { Bus } from './connect.ts';
 import { withSpan, withTraceOf } from './trace.ts';
 
+type Outcome = 'handled' | 'repeated';
+
 /** Where a consumer remembers what it has handled: its own database, in the transaction of the effect. */
 export interface Inbox<Transaction> {
   /** Runs `work` in a transaction unless the event was handled before; both commit, or neither does. */
-  once(
-    consumer: string,
-    eventId: string,
-    work: (transaction: Transaction) => Promise<void>,
-  ): Promise<'handled' | 'repeated'>;
-  /**
-   * Runs `work` for those of the events that were not handled before, all in one transaction.
-   * @returns their ids
-   */
-  onceForEach(
-    consumer: string,
-    eventIds: readonly string[],
-    work: (transaction: Transaction, newIds: ReadonlySet<string>) => Promise<void>,
-  ): Promise<ReadonlySet<string>>;
+  once(consumer: string, eventId: string, work: (transaction: Transaction) => Promise<void>): Promise<Outcome>;
 }
+
+/**
+ * Handles facts that have come together, all in one transaction, and tells by itself, in that transaction, which of
+ * them it has handled before: those have no effect.
+ * @returns how many it has
+ */
+export type HandleTogether<N extends FactName> = (facts: readonly Fact<N>[]) => Promise<{ repeated: number }>;
 
 export interface Consuming {
   stop(): Promise<void>;
@@ -31,7 +27,7 @@ export interface Consuming {
 /** Facts asked for ahead of the one that is being handled. */
 const PREFETCH = 100;
 /** As many as one transaction handles: half of what the server lets a consumer have unacknowledged. */
-const TOGETHER = 500;
+const TOGETHER = 2_000;
 /** After a failure a fact comes again after 1, 2, 4 … 30 s, for as long as it takes: a fact is never dropped. */
 const RETRY_FIRST_MS = 1_000;
 const RETRY_LAST_MS = 30_000;
@@ -52,26 +48,34 @@ export function consume<N extends FactName, Transaction>(
   handle: (fact: Fact<N>, transaction: Transaction) => Promise<void>,
   afterwards?: (fact: Fact<N>) => Promise<void>,
 ): Consuming {
+  const handleOnce = async (fact: Fact<N>): Promise<Outcome> => {
+    const outcome = await inbox.once(consumer.durable, fact.id, transaction => handle(fact, transaction));
+    await afterwards?.(fact);
+    return outcome;
+  };
   return follow(bus, consumer, { prefetch: PREFETCH, together: 1, everyMs: 0 }, async messages => {
-    for (const message of messages) await consumeOne(bus, consumer, inbox, handle, afterwards, message);
+    for (const message of messages) await consumeOne(bus, consumer, handleOnce, message);
   });
 }
 
 /**
- * Does the same for a fact of which there are very many: those that come within `everyMs` are handled in one
- * transaction, at most 500, and sooner when there are as many. When that fails they are handled one at a time, so that each has an outcome of its own.
+ * Consumes a fact of which there are very many: those that come within `everyMs` are handled together, at most 2,000,
+ * and sooner when there are as many. When that fails they are handled one at a time, so that each has an outcome of its
+ * own. A row in the inbox for each would cost more than all the rest, so the handler tells repeats apart by itself.
  */
-export function consumeTogether<N extends FactName, Transaction>(
+export function consumeTogether<N extends FactName>(
   bus: Bus,
   consumer: FactConsumer & { fact: N },
-  inbox: Inbox<Transaction>,
-  handle: (facts: readonly Fact<N>[], transaction: Transaction) => Promise<void>,
+  handle: HandleTogether<N>,
   everyMs: number,
 ): Consuming {
-  const handleOne = (fact: Fact<N>, transaction: Transaction): Promise<void> => handle([fact], transaction);
+  const handleOne = async (fact: Fact<N>): Promise<Outcome> => {
+    const { repeated } = await handle([fact]);
+    return repeated === 0 ? 'handled' : 'repeated';
+  };
   return follow(bus, consumer, { prefetch: TOGETHER, together: TOGETHER, everyMs }, async messages => {
-    const failed = await consumeAll(bus, consumer, inbox, handle, messages);
-    for (const message of failed) await consumeOne(bus, consumer, inbox, handleOne, undefined, message);
+    const failed = await consumeAll(bus, consumer, handle, messages);
+    for (const message of failed) await consumeOne(bus, consumer, handleOne, message);
   });
 }
 
@@ -150,11 +154,10 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** @returns the messages whose transaction failed: nothing of it has happened */
-async function consumeAll<N extends FactName, Transaction>(
+async function consumeAll<N extends FactName>(
   bus: Bus,
   consumer: FactConsumer & { fact: N },
-  inbox: Inbox<Transaction>,
-  handle: (facts: readonly Fact<N>[], transaction: Transaction) => Promise<void>,
+  handle: HandleTogether<N>,
   messages: readonly JsMsg[],
 ): Promise<JsMsg[]> {
   const { observer } = bus;
@@ -162,18 +165,13 @@ async function consumeAll<N extends FactName, Transaction>(
     const fact = parse(bus, consumer, message);
     return fact ? [{ message, fact }] : [];
   });
-  const facts = new Map(read.map(({ fact }) => [fact.id, fact]));
-  if (facts.size === 0) return [];
+  if (read.length === 0) return [];
   return withSpan(consumer.fact, async () => {
     try {
-      const handled = await inbox.onceForEach(consumer.durable, [...facts.keys()], (transaction, newIds) => {
-        const fresh = [...facts.values()].filter(({ id }) => newIds.has(id));
-        return handle(fresh, transaction);
-      });
-      for (const { message, fact } of read) {
-        message.ack();
-        observer.consumed(consumer.fact, handled.has(fact.id) ? 'handled' : 'repeated');
-      }
+      const { repeated } = await handle(read.map(({ fact }) => fact));
+      for (const { message } of read) message.ack();
+      observer.consumed(consumer.fact, 'handled', read.length - repeated);
+      observer.consumed(consumer.fact, 'repeated', repeated);
       return [];
     } catch (error) {
       observer.log.warn({ consumer: consumer.durable, facts: read.length, err: error }, 'facts failed together');
@@ -182,12 +180,10 @@ async function consumeAll<N extends FactName, Transaction>(
   });
 }
 
-async function consumeOne<N extends FactName, Transaction>(
+async function consumeOne<N extends FactName>(
   bus: Bus,
   consumer: FactConsumer & { fact: N },
-  inbox: Inbox<Transaction>,
-  handle: (fact: Fact<N>, transaction: Transaction) => Promise<void>,
-  afterwards: ((fact: Fact<N>) => Promise<void>) | undefined,
+  handle: (fact: Fact<N>) => Promise<Outcome>,
   message: JsMsg,
 ): Promise<void> {
   const { observer } = bus;
@@ -195,13 +191,12 @@ async function consumeOne<N extends FactName, Transaction>(
   if (!fact) return;
   await withTraceOf(message.headers, consumer.fact, async () => {
     try {
-      const outcome = await inbox.once(consumer.durable, fact.id, transaction => handle(fact, transaction));
-      await afterwards?.(fact);
+      const outcome = await handle(fact);
       message.ack();
-      observer.consumed(consumer.fact, outcome);
+      observer.consumed(consumer.fact, outcome, 1);
     } catch (error) {
       const deliveries = message.info.deliveryCount;
-      observer.consumed(consumer.fact, 'failed');
+      observer.consumed(consumer.fact, 'failed', 1);
       observer.log.error({ consumer: consumer.durable, event: fact.id, deliveries, err: error }, 'a fact failed');
       message.nak(Math.min(RETRY_FIRST_MS * 2 ** (deliveries - 1), RETRY_LAST_MS));
     }

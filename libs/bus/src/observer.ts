@@ -17,8 +17,8 @@ export interface BusObserver {
   answerEnded(subject: string, code: ErrorCode | 'OK', seconds: number): void;
   /** A message that does not parse was put aside. */
   setAside(subject: string): void;
-  /** A fact was consumed: its effect committed, already committed before, or to be tried again. */
-  consumed(fact: string, outcome: 'handled' | 'repeated' | 'failed'): void;
+  /** So many facts were consumed: their effect committed, already committed before, or to be tried again. */
+  consumed(fact: string, outcome: 'handled' | 'repeated' | 'failed', count: number): void;
   /** Something that this process cannot live without is gone for good. */
   fatal(error: Error): void;
 }

@@ -9,7 +9,8 @@ const FACTS_KEPT_MS = 7 * DAY_MS;
 const DUPLICATE_WINDOW_MS = 2 * 60 * 1_000;
 /** A fact that a consumer neither acknowledged nor refused within this time comes again. */
 const ACK_WAIT_MS = 30_000;
-const MAX_ACK_PENDING = 1_000;
+/** Twice what is handled together (`consume.ts`): as many are on their way while those are handled. */
+const MAX_ACK_PENDING = 4_000;
 
 /** Makes the stream of facts and its durable consumers, or brings them up to date. Idempotent. */
 export async function provision(

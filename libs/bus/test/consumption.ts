@@ -10,16 +10,14 @@ type SentFact = Fact<'message.sent'>;
 /** Remembers what was handled, as a service's database does: only when the work went well. */
 export function memoryInbox(): Inbox<undefined> {
   const handled = new Set<string>();
-  const onceForEach: Inbox<undefined>['onceForEach'] = async (consumer, eventIds, work) => {
-    const newIds = new Set(eventIds.filter(id => !handled.has(`${consumer} ${id}`)));
-    if (newIds.size > 0) await work(undefined, newIds);
-    for (const id of newIds) handled.add(`${consumer} ${id}`);
-    return newIds;
-  };
   return {
-    once: async (consumer, eventId, work) =>
-      (await onceForEach(consumer, [eventId], work)).size === 0 ? 'repeated' : 'handled',
-    onceForEach,
+    async once(consumer, eventId, work) {
+      const key = `${consumer} ${eventId}`;
+      if (handled.has(key)) return 'repeated';
+      await work(undefined);
+      handled.add(key);
+      return 'handled';
+    },
   };
 }
 

@@ -23,6 +23,7 @@ test('there is one stream of all facts, in files, and a durable consumer with on
     ack_policy: 'explicit',
     deliver_policy: 'all',
     max_deliver: -1,
+    max_ack_pending: 4_000,
   });
 });
 

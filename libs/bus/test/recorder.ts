@@ -40,7 +40,9 @@ export function createRecorder(): Recorder {
     requestEnded: (subject, code) => tell('requestEnded', { subject, code }),
     answerEnded: (subject, code) => tell('answerEnded', { subject, code }),
     setAside: subject => tell('setAside', { subject }),
-    consumed: (fact, outcome) => tell('consumed', { fact, outcome }),
+    consumed(fact, outcome, count) {
+      for (let each = 0; each < count; each += 1) tell('consumed', { fact, outcome });
+    },
     fatal: error => tell('fatal', { error }),
     told,
     async until(kind, fits = () => true) {

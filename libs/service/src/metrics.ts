@@ -67,7 +67,7 @@ export function observeBus(metrics: Metrics, log: Logger, fatal: (error: Error) 
     requestEnded: (subject, code, seconds) => observe('client', subject, code, seconds),
     answerEnded: (subject, code, seconds) => observe('server', subject, code, seconds),
     setAside: subject => setAside.inc({ family: readSubject(subject)?.family ?? 'unknown' }),
-    consumed: (fact, outcome) => consumed.inc({ fact, outcome }),
+    consumed: (fact, outcome, count) => consumed.inc({ fact, outcome }, count),
     fatal,
   };
 }

@@ -1,4 +1,12 @@
-import { consume, consumeTogether, type Bus, type Consuming, type Fact, type Inbox } from '@rapport/bus';
+import {
+  consume,
+  consumeTogether,
+  type Bus,
+  type Consuming,
+  type Fact,
+  type HandleTogether,
+  type Inbox,
+} from '@rapport/bus';
 import { factConsumers, type FactConsumer, type FactName, type facts, type ServiceName } from '@rapport/contracts';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
@@ -21,9 +29,12 @@ interface Keeping<N extends FactName> {
   readonly tell: (fact: Fact<N>) => Promise<void>;
 }
 
-/** For a fact of which there are very many: those that come within `everyMs` are handled together. */
+/**
+ * For a fact of which there are very many: those that come within `everyMs` are handled together, in a transaction that
+ * tells by what it writes which of them had their effect before. None is remembered by its id.
+ */
 interface Together<N extends FactName> {
-  readonly together: (facts: readonly Fact<N>[], client: PoolClient) => Promise<void>;
+  readonly together: HandleTogether<N>;
   readonly everyMs: number;
 }
 
@@ -52,7 +63,7 @@ export function startConsumers<S extends ServiceName>(
       if (!handler) throw new TypeError(`${service} has no handler for ${consumer.fact}`);
       if (typeof handler === 'function') return consumeThenTell(bus, consumer, inbox, handler);
       if ('keep' in handler) return consume(bus, consumer, inbox, handler.keep, handler.tell);
-      return consumeTogether(bus, consumer, inbox, handler.together, handler.everyMs);
+      return consumeTogether(bus, consumer, handler.together, handler.everyMs);
     });
   onStop('consumers', async () => {
     await Promise.all(running.map(consuming => consuming.stop()));

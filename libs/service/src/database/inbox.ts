@@ -1,7 +1,6 @@
 import type { Inbox } from '@rapport/bus';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
-import { textArray } from './binary-arrays.ts';
 import { inTransaction } from './connection.ts';
 import { repeat } from './repeat.ts';
 
@@ -26,27 +25,18 @@ export function startInbox(options: {
   const loop = repeat('forget consumed events', FORGET_EVERY_MS, forget, options.log, options.stopping);
   options.onStop('inbox', () => loop);
 
-  const onceForEach: Inbox<PoolClient>['onceForEach'] = (consumer, eventIds, work) =>
-    inTransaction(pool, async client => {
-      // In order, so that two replicas that get the same events wait for each other instead of deadlocking.
-      const { rows } = await client.query<{ id: string }>({
-        name: 'inbox-once',
-        text: `insert into consumed_event (consumer, event_id)
-               select $1, id from unnest($2::text[]) as id order by id
-               on conflict do nothing returning event_id as id`,
-        values: [consumer, textArray(eventIds)],
-      });
-      const newIds = new Set(rows.map(({ id }) => id));
-      if (newIds.size > 0) await work(client, newIds);
-      return newIds;
-    });
-
   return {
-    async once(consumer, eventId, work) {
-      const newIds = await onceForEach(consumer, [eventId], work);
-      return newIds.size === 0 ? 'repeated' : 'handled';
-    },
-    onceForEach,
+    once: (consumer, eventId, work) =>
+      inTransaction(pool, async client => {
+        const { rowCount } = await client.query({
+          name: 'inbox-once',
+          text: 'insert into consumed_event (consumer, event_id) values ($1, $2) on conflict do nothing',
+          values: [consumer, eventId],
+        });
+        if (rowCount === 0) return 'repeated';
+        await work(client);
+        return 'handled';
+      }),
   };
 }
 
