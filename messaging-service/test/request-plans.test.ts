@@ -67,14 +67,19 @@ async function fill(database: Pool): Promise<void> {
   await database.query('analyze');
 }
 
+interface Statement {
+  readonly text: string;
+  readonly values?: unknown;
+}
+
 /** Notes every statement that goes over any connection of this process from now on. */
 function record(): void {
   const { query } = Client.prototype as { query: (...args: unknown[]) => unknown };
   Object.assign(Client.prototype, {
-    query(this: Client, config: string | { text: string; values?: unknown[] }, ...rest: unknown[]) {
-      const text = typeof config === 'string' ? config : config.text;
-      const values = typeof config === 'string' ? rest[0] : (config.values ?? rest[0]);
-      if (/^\s*(select|with|insert|update|delete)/i.test(text)) {
+    query(this: Client, config: string | Statement | { queries: Statement[] }, ...rest: unknown[]) {
+      const asked = typeof config === 'string' ? [{ text: config }] : 'queries' in config ? config.queries : [config];
+      for (const { text, values = rest[0] } of asked) {
+        if (!/^\s*(select|with|insert|update|delete)/i.test(text)) continue;
         statements.set(text, Array.isArray(values) ? values : []);
       }
       return query.call(this, config, ...rest);
