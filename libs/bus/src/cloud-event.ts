@@ -1,6 +1,5 @@
-import type { MsgHdrs } from '@nats-io/nats-core';
 import { buildSubject, facts, isId, type FactData, type FactName } from '@rapport/contracts';
-import { headerLine } from './header-block.ts';
+import { headerLine, headerOf } from './header-block.ts';
 import { traceLines } from './trace.ts';
 
 /** A fact as a consumer gets it. */
@@ -40,10 +39,11 @@ function linesOf(fact: FactName): string {
 
 /**
  * Reads a fact back.
+ * @param headers as `headersOf` has them
  * @throws Error that says what is wrong without quoting the message
  */
-export function readCloudEvent<N extends FactName>(fact: N, headers: MsgHdrs | undefined, text: string): Fact<N> {
-  const attribute = (name: string) => headers?.get(`ce-${name}`) ?? '';
+export function readCloudEvent<N extends FactName>(fact: N, headers: string, text: string): Fact<N> {
+  const attribute = (name: string) => headerOf(headers, `ce-${name}`) ?? '';
   if (attribute('specversion') !== '1.0') throw new Error('ce-specversion is not 1.0');
   if (attribute('type') !== TYPES[fact]) throw new Error('ce-type is not the subject');
   const id = attribute('id');

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
+import type { Msg } from '@nats-io/nats-core';
 import { FACTS_STREAM, type FactConsumer, type FactName } from '@rapport/contracts';
 import { readCloudEvent, type Fact } from './cloud-event.ts';
 import type { Bus } from './connect.ts';
+import { headersOf } from './header-block.ts';
 import { withSpan, withTraceOf } from './trace.ts';
 
 type Outcome = 'handled' | 'repeated';
@@ -209,7 +211,9 @@ function parse<N extends FactName>(
   message: JsMsg,
 ): Fact<N> | undefined {
   try {
-    return readCloudEvent(consumer.fact, message.headers, message.string());
+    // The type hides the message of NATS that it is.
+    const { msg } = message as unknown as { msg: Msg };
+    return readCloudEvent(consumer.fact, headersOf(msg), message.string());
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unreadable';
     bus.observer.setAside(message.subject);
