@@ -60,8 +60,13 @@ export const BROKEN_PRODUCTS: readonly BrokenProduct[] = [
     edits: [
       {
         file: PIPELINE,
-        from: `const [{ command }] = await Promise.all([client.query('commit'), writing.written]);`,
-        to: `await writing.written;
+        from: 'return writing && { ...writing, committed: statements.query(COMMIT) };',
+        to: 'return writing;',
+      },
+      {
+        file: PIPELINE,
+        from: `const [{ command }] = await Promise.all([ending.committed, ending.written]);`,
+        to: `await ending.written;
     isEarly = true;
     const end = (error?: unknown) => client.release(error !== undefined);
     setTimeout(() => void client.query('commit').then(() => end(), end), 100);
