@@ -1,4 +1,4 @@
-import type { Delivery, Order } from '@rapport/bus';
+import { kept, type Delivery, type Order } from '@rapport/bus';
 
 /**
  * Two replicas of a service commit one after the other, and what the second one publishes may overtake the first on
@@ -82,7 +82,7 @@ export function createInOrder(relay: Relay): InOrder {
 
   const hold = (room: Room, line: Line, delivery: Ordered): void => {
     const place = line.held.findLastIndex(other => other.order.from <= delivery.order.from);
-    line.held.splice(place + 1, 0, delivery);
+    line.held.splice(place + 1, 0, kept(delivery));
     room.held += 1;
     held += 1;
     const holdMs = line.version === undefined ? FIRST_HOLD_MS : HOLD_MS;
@@ -103,7 +103,7 @@ export function createInOrder(relay: Relay): InOrder {
       if (!isOrdered(delivery)) {
         const room = rooms.get(name);
         if (room && room.held > 0 && held < MOST_HELD) {
-          room.behind.push(delivery);
+          room.behind.push(kept(delivery));
           held += 1;
         } else {
           relay(name, delivery);

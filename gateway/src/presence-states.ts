@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestAsGateway, type Bus, type Delivery } from '@rapport/bus';
+import { kept, requestAsGateway, type Bus, type Delivery } from '@rapport/bus';
 import { MAX_REPORTED, type GatewayActor, type GatewayCallInput, type Presence } from '@rapport/contracts';
 import type { Logger } from 'pino';
 import type { GatewaySocket } from './gateway-socket.ts';
@@ -129,7 +129,7 @@ export function createPresenceStates(options: {
       for (const [userId, entry] of room === undefined ? waiting : entriesOf(waiting, room)) {
         for (const socket of entry.sockets) left.push(socket.id);
         if (delivery.except === roomOf({ user: userId })) continue;
-        if (entry.held.length < MAX_HELD) entry.held.push(delivery);
+        if (entry.held.length < MAX_HELD) entry.held.push(kept(delivery));
         else entry.overflowed = true;
       }
       return left;

@@ -65,6 +65,11 @@ export interface Delivery {
   readonly order: Order | undefined;
 }
 
+/** The delivery without the message it came in: that holds on to all that NATS sent with it, up to 64 KB. */
+export function kept<D extends Delivery>(delivery: D): D {
+  return { ...delivery, text: delivery.text };
+}
+
 export interface Listening {
   /**
    * Resolves when the server has the subscription: from then on nothing is missed. Rejects when the connection

@@ -4,7 +4,7 @@ export { broadcast, onBroadcast } from './broadcast.ts';
 export type { Fact } from './cloud-event.ts';
 export { closeBus, connectBus, flushBus, onReconnected, pingBus, type Bus, type BusOptions } from './connect.ts';
 export { consume, consumeTogether, consumerLag, type Consuming, type HandleTogether, type Inbox } from './consume.ts';
-export { deliver, listen, type Delivery, type Listening, type Order } from './deliver.ts';
+export { deliver, kept, listen, type Delivery, type Listening, type Order } from './deliver.ts';
 export { Encoded } from './encoded.ts';
 export type { BusLog, BusObserver } from './observer.ts';
 export { provision } from './provision.ts';

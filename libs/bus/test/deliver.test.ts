@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { deliver, listen, type Bus, type Delivery } from '@rapport/bus';
+import { deliver, kept, listen, type Bus, type Delivery } from '@rapport/bus';
 import type { Recipient } from '@rapport/contracts';
 import fc from 'fast-check';
 import { openHouse, type House } from './kit.ts';
@@ -128,8 +128,7 @@ async function collect(bus: Bus, recipient: Recipient) {
   const deliveries: Delivery[] = [];
   const waiting = new Map<number, () => void>();
   const listening = listen(bus, recipient, delivery => {
-    const { event, text, except, order } = delivery;
-    deliveries.push({ event, text, except, order });
+    deliveries.push(kept(delivery));
     waiting.get(deliveries.length)?.();
   });
   await listening.established();

@@ -1,4 +1,4 @@
-import { DatabaseError, Pool, type PoolClient } from 'pg';
+import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import {
   asUnavailable,
@@ -9,7 +9,7 @@ import {
 } from './connection.ts';
 import { queryTogether, type Querying } from './statements.ts';
 
-/** Connections for transactions of two round trips. */
+/** Connections whose statements are sent without waiting for the answer to the one before. */
 export interface Pipeline {
   readonly pool: Pool;
   close(): Promise<void>;
@@ -24,12 +24,15 @@ const PLAN_ONCE = 'set plan_cache_mode = force_generic_plan; set enable_seqscan 
 
 /** Connects for a hot path, beside the ORM: every statement must find its rows by an index. */
 export function connectPipeline({ url, size, log }: { url: string; size: number; log: Logger }): Pipeline {
-  const pool = new Pool({
+  // The types of pg know nothing of `pipeline` yet.
+  const options: PoolConfig & { pipeline: true } = {
     connectionString: url,
     max: size,
+    pipeline: true,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
-  });
+  };
+  const pool = new Pool(options);
   outliveConnections(pool);
   pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'));
   pool.on('connect', client => {
