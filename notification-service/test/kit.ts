@@ -4,6 +4,7 @@ import {
   buildSubject,
   type Ack,
   type Actor,
+  type FactData,
   type ServiceInput,
   type ServiceOutput,
   type ServiceRequestName,
@@ -14,6 +15,7 @@ import {
 } from '@rapport/contracts';
 import type { Nats, Postgres } from '@rapport/local-stack';
 import type { Pool } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
 import { loadConfig } from '../../libs/service/src/config.ts';
 import { migrate } from '../../libs/service/src/database/connection.ts';
 import { createHealth } from '../../libs/service/src/health.ts';
@@ -39,6 +41,22 @@ export async function notificationDatabase(postgres: Postgres): Promise<{ url: s
   await migrate({ url, poolSize: 2, definition: database }, recordedLog().log);
   return { url, pool: poolOf(url) };
 }
+
+/** What is said of a message that somebody sends to the recipient. */
+export const sent = (
+  recipientId: string,
+  seq: number,
+  conversationId = `c-${recipientId}`,
+): FactData<'message.sent'> => ({
+  messageId: uuidv7(),
+  conversationId,
+  senderId: 'sender',
+  recipientId,
+  messageType: 'TEXT',
+  seq,
+  version: seq,
+  createdAt: new Date().toISOString(),
+});
 
 /** Everything that the service needs around it, and who asks it. */
 export interface Surroundings {

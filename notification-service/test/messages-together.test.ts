@@ -10,7 +10,7 @@ import { createForgetReadMessages } from '../src/forget-messages.ts';
 import { messagesTogether } from '../src/migrations/2026-11-26-messages-together.ts';
 import type { News } from '../src/news.ts';
 import { createWaitForLook } from '../src/waiting-messages.ts';
-import { asUser, dataOf, presenceStandIn, replica, surroundings, upTo, type Surroundings } from './kit.ts';
+import { asUser, dataOf, presenceStandIn, replica, sent, surroundings, upTo, type Surroundings } from './kit.ts';
 
 let around: Surroundings;
 let pool: Pool;
@@ -48,17 +48,6 @@ async function leaveByVersionBefore(): Promise<void> {
              'notification-service', now(), now(), now())`,
   );
 }
-
-const sent = (recipientId: string, seq: number, conversationId = `c-${recipientId}`): FactData<'message.sent'> => ({
-  messageId: uuidv7(),
-  conversationId,
-  senderId: 'sender',
-  recipientId,
-  messageType: 'TEXT',
-  seq,
-  version: seq,
-  createdAt: new Date().toISOString(),
-});
 
 const readUpTo = (userId: string, readUpToSeq: number, conversationId = `c-${userId}`): FactData<'message.read'> => ({
   conversationId,

@@ -3,7 +3,17 @@ import { publish, type Bus } from '@rapport/bus';
 import type { FactData, FactName, Status } from '@rapport/contracts';
 import { v7 as uuidv7 } from 'uuid';
 import { busAs, START_TIMEOUT_MS, until } from '../../libs/service/test/kit.ts';
-import { asService, asUser, dataOf, presenceStandIn, replica, surroundings, upTo, type Surroundings } from './kit.ts';
+import {
+  asService,
+  asUser,
+  dataOf,
+  presenceStandIn,
+  replica,
+  sent,
+  surroundings,
+  upTo,
+  type Surroundings,
+} from './kit.ts';
 
 let around: Surroundings;
 let messaging: Bus;
@@ -26,17 +36,6 @@ const tell = <N extends FactName>(bus: Bus, fact: N, data: FactData<N>, id = uui
 
 const list = async (userId: string) =>
   dataOf(await asUser(around, userId, 'notification:list', { limit: 50, unreadOnly: false }));
-
-const sent = (recipientId: string, seq: number, conversationId = `c-${recipientId}`): FactData<'message.sent'> => ({
-  messageId: uuidv7(),
-  conversationId,
-  senderId: 'sender',
-  recipientId,
-  messageType: 'TEXT',
-  seq,
-  version: seq,
-  createdAt: new Date().toISOString(),
-});
 
 /** Resolves when these facts have had their effect, whichever replica handles them. */
 const consumed = (ids: readonly string[]) =>

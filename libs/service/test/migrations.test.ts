@@ -1,7 +1,13 @@
 import { Migration } from '@mikro-orm/migrations';
 import { beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Postgres } from '@rapport/local-stack';
-import { assertMigrated, connectDatabase, migrate, type DatabaseDefinition } from '../src/database/connection.ts';
+import {
+  assertMigrated,
+  connectDatabase,
+  migrate,
+  refusalOf,
+  type DatabaseDefinition,
+} from '../src/database/connection.ts';
 import { bareService } from './database-kit.ts';
 import { atEnd, newDatabase, poolOf, recordedLog, runningPostgres, START_TIMEOUT_MS } from './kit.ts';
 
@@ -93,4 +99,12 @@ test('a migration that fails leaves nothing of itself behind', async () => {
   expect(await migrations()).toEqual(bare);
   const { rows } = await poolOf(url, 1).query(`select to_regclass('half_way') as left_over`);
   expect(rows).toEqual([{ left_over: null }]);
+});
+
+test('a server that is too old is refused with its version and the one that would do', () => {
+  for (const version of ['18.0', '18.4 (Debian 18.4-1.pgdg12+1)', '19beta1'])
+    expect(refusalOf(version)).toBeUndefined();
+  for (const version of ['17.6', '9.6.24', '']) {
+    expect(refusalOf(version)).toBe(`DATABASE_URL: the server is PostgreSQL ${version}, and must be 18 or later`);
+  }
 });

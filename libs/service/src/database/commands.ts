@@ -5,7 +5,7 @@ import { runCommand } from '../command.ts';
 import { connectDatabase, migrate, type DatabaseDefinition } from './connection.ts';
 import { createLogger } from '../logger.ts';
 import { createMetrics, observeBus } from '../metrics.ts';
-import { replay } from './outbox.ts';
+import { replay } from './outbox-replay.ts';
 
 /** `npm run migrate`: brings the service's schema up to date. */
 export async function runMigrate(service: ServiceName, definition: DatabaseDefinition): Promise<void> {

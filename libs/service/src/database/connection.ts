@@ -47,7 +47,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   const orm = await MikroORM.init(ormOptions(options, STATEMENT_TIMEOUT_MS));
   const pool = await orm.em.getConnection().getNativeClient();
   outliveConnections(pool);
-  await pool.query('select 1');
+  await requireVersion(pool);
   const own = new Pool({
     connectionString: options.url,
     max: 1,
@@ -87,6 +87,22 @@ export function outliveConnections(pool: Pool): void {
 
 const nothing = (): void => undefined;
 
+/** What is asked of the database is in the words of this version: `returning old`. */
+const OLDEST_VERSION = 18;
+
+/** @throws Error when the server is older */
+async function requireVersion(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<{ version: string }>(`select current_setting('server_version') as version`);
+  const refusal = refusalOf(rows[0]?.version ?? '');
+  if (refusal !== undefined) throw new Error(refusal);
+}
+
+/** Why a server of the version, as `18.4 (Debian 18.4-1)`, will not do; `undefined` when it will. */
+export function refusalOf(version: string): string | undefined {
+  if (Number.parseInt(version, 10) >= OLDEST_VERSION) return undefined;
+  return `DATABASE_URL: the server is PostgreSQL ${version}, and must be ${OLDEST_VERSION} or later`;
+}
+
 /**
  * A service on an older schema than it was written for would fail in the middle of its work.
  * A newer schema is fine: that is how a replica one version behind keeps working.
@@ -104,6 +120,7 @@ export async function migrate(options: DatabaseOptions, log: Logger): Promise<vo
   const orm = await MikroORM.init(ormOptions(options, 0));
   try {
     const pool = await orm.em.getConnection().getNativeClient();
+    await requireVersion(pool);
     const turn = await pool.connect();
     try {
       await turn.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);

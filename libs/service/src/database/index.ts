@@ -12,7 +12,8 @@ export {
 } from './connection.ts';
 export { startConsumers } from './consumers.ts';
 export { insertFacts, newFact, OutboxEntity, persistFact, type OutboxFact } from './outbox-row.ts';
-export { startOutbox, type Outbox, type Redeliver } from './outbox.ts';
+export type { Redeliver } from './outbox-sweeper.ts';
+export { startOutbox, type Outbox } from './outbox.ts';
 export { connectPipeline, inPipelinedTransaction, type Pipeline } from './pipeline.ts';
 export { contactsOf, isLinked, keepRelationship, relationshipProjection } from './relationships.ts';
 export { repeat } from './repeat.ts';

@@ -1,5 +1,7 @@
 import { defineEntity, p, type EntityManager } from '@mikro-orm/core';
 import type { FactData, FactName } from '@rapport/contracts';
+import { publish, type Bus } from '@rapport/bus';
+import type { PoolClient } from 'pg';
 import type { Querying } from './statements.ts';
 import { newId } from '../new-id.ts';
 
@@ -89,4 +91,32 @@ function toStored({ id, createdAt, fact, data, exceptSocket }: OutboxFact): Stor
 /** The facts of a row that was read. */
 export function fromStored<N extends FactName>(facts: readonly StoredFact<N>[]): OutboxFact<N>[] {
   return facts.map(({ time, exceptSocket, ...rest }) => ({ ...rest, createdAt: new Date(time), exceptSocket }));
+}
+
+/** Where a row is, and where a walk over them has got to: the primary key, oldest first. */
+export type Position = Pick<OutboxRow, 'createdAt' | 'id'>;
+/** Before the first. */
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+
+/** A row as it is read. */
+export interface ReadRow<N extends FactName> extends Position {
+  readonly facts: readonly StoredFact<N>[];
+}
+
+/** Resolves when the stream has stored it. */
+export function publishFact(bus: Bus, { id, createdAt, fact, data }: OutboxFact): Promise<void> {
+  return publish(bus, fact, { id, time: createdAt, data });
+}
+
+export async function markPublished(client: PoolClient, rows: readonly Position[]): Promise<void> {
+  const sorted = rows.toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime());
+  const times = sorted.map(row => row.createdAt);
+  await client.query({
+    name: 'outbox-mark',
+    text: `update outbox o set published_at = now()
+             from unnest($1::timestamptz[], $2::uuid[]) as k (created_at, id)
+            where o.created_at = k.created_at and o.id = k.id and o.created_at between $3 and $4`,
+    // The range says which partitions, and which part of the index, they are in.
+    values: [times, sorted.map(row => row.id), times[0], times.at(-1)],
+  });
 }
