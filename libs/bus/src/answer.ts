@@ -1,4 +1,3 @@
-import type { MsgHdrs } from '@nats-io/nats-core';
 import { Svcm, type Service, type ServiceMsg } from '@nats-io/services';
 import {
   Actor,
@@ -32,8 +31,9 @@ import { joinReplies } from './batch.ts';
 import type { Bus } from './connect.ts';
 import { textOf, type Encoded } from './encoded.ts';
 import { answeringInboxesOnly } from './inboxes-only.ts';
-import { headerBlock, headerLine } from './header-block.ts';
+import { headerLine } from './header-block.ts';
 import { fieldOf, parseBody } from './request-body.ts';
+import { send } from './send.ts';
 import { traceId, traceLines, withTraceOf } from './trace.ts';
 
 export interface UserRequest<N extends UserRequestName> {
@@ -250,16 +250,21 @@ async function answer(bus: Bus, endpoint: Endpoint, message: ServiceMsg, inFligh
       const { text, lengths } = await endpoint.handle(message);
       const lines = lengths === undefined ? '' : headerLine(HEADERS.lengths, lengths);
       // Inside the try: NATS refuses a reply above `max_payload` by throwing.
-      message.respond(text, { headers: headerBlock(traceLines() + lines) });
+      reply(bus, message, text, traceLines() + lines);
       return 'OK' as const;
     } catch (error) {
-      const { code: shown, body, headers } = failure(bus, message.subject, error);
-      message.respond(body, { headers });
+      const { code: shown, body, lines } = failure(bus, message.subject, error);
+      reply(bus, message, body, lines);
       return shown;
     }
   });
   bus.observer.answerEnded(message.subject, code, (performance.now() - started) / 1_000);
   return code;
+}
+
+/** In the order of what the handler has sent. */
+function reply(bus: Bus, { reply: inbox = '' }: ServiceMsg, text: string, lines: string): void {
+  send(bus.connection, inbox, text, { lines });
 }
 
 function success(data: unknown): string {
@@ -277,11 +282,11 @@ function toShown(bus: Bus, subject: string, error: unknown): AppError {
   return new AppError('INTERNAL', `request ${traceId() ?? 'unknown'}`);
 }
 
-function failure(bus: Bus, subject: string, error: unknown): { code: ErrorCode; body: string; headers: MsgHdrs } {
+function failure(bus: Bus, subject: string, error: unknown): { code: ErrorCode; body: string; lines: string } {
   const shown = toShown(bus, subject, error);
   const number = String(ERROR_CODES[shown.code]);
   const lines = [traceLines(), headerLine(HEADERS.errorCode, shown.code), headerLine(HEADERS.errorNumber, number)];
-  return { code: shown.code, body: failureText(shown), headers: headerBlock(lines.join('')) };
+  return { code: shown.code, body: failureText(shown), lines: lines.join('') };
 }
 
 /** The library stops a whole service when one of its subscriptions ends; without it the process is of no use. */

@@ -1,13 +1,13 @@
 import { buildSubject, controls, type ControlData, type ControlName } from '@rapport/contracts';
 import type { Bus } from './connect.ts';
 import type { Listening } from './deliver.ts';
-import { headerBlock } from './header-block.ts';
+import { send } from './send.ts';
 import { traceLines } from './trace.ts';
 
 /** Tells every gateway. Fire and forget: one that was not connected has to ask. */
 export function broadcast<N extends ControlName>(bus: Bus, name: N, data: ControlData<N>): void {
   const subject = buildSubject({ family: 'control', name });
-  bus.connection.publish(subject, JSON.stringify(data), { headers: headerBlock(traceLines()) });
+  send(bus.connection, subject, JSON.stringify(data), { lines: traceLines() });
 }
 
 /** Listens to what every gateway is told, until stopped. Survives reconnects. What does not parse is put aside. */

@@ -3,6 +3,7 @@ import { connect } from '@nats-io/transport-node';
 import { inboxPrefix, type BusUser } from '@rapport/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BusLog, BusObserver } from './observer.ts';
+import { sendNow } from './send.ts';
 
 export interface BusOptions {
   /** `nats://host:port`, several separated by commas. */
@@ -45,7 +46,9 @@ export async function connectBus(options: BusOptions, signal?: AbortSignal): Pro
 
 /** Sends what was published, handles what was received, then disconnects. Requests still waiting end with UNAVAILABLE. */
 export async function closeBus(bus: Bus): Promise<void> {
-  if (!bus.connection.isClosed()) await bus.connection.drain();
+  if (bus.connection.isClosed()) return;
+  sendNow(bus.connection);
+  await bus.connection.drain();
 }
 
 /** Resolves when a server has answered a ping over this connection. Rejects when there is none. */
@@ -55,6 +58,7 @@ export async function pingBus(bus: Bus): Promise<void> {
 
 /** Resolves when a server has everything that was published before. Rejects when the connection broke, and that may be lost. */
 export async function flushBus(bus: Bus): Promise<void> {
+  sendNow(bus.connection);
   await bus.connection.flush();
 }
 

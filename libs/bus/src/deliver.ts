@@ -12,8 +12,9 @@ import {
   type Recipient,
 } from '@rapport/contracts';
 import type { Bus } from './connect.ts';
-import { Encoded } from './encoded.ts';
-import { headerBlock, headerLine, headerOf, headersOf } from './header-block.ts';
+import { Encoded, textOf } from './encoded.ts';
+import { headerLine, headerOf, headersOf } from './header-block.ts';
+import { send } from './send.ts';
 import { traceLines } from './trace.ts';
 
 /** Sends an event to every socket of the recipient, on whichever gateways they are. Fire and forget. */
@@ -29,9 +30,7 @@ export function deliver<N extends DeliveryName>(
   if (options.except) lines += headerLine(HEADERS.except, options.except);
   if (order !== undefined) lines += headerLine(HEADERS.order, order);
   const subject = buildSubject({ family: 'delivery', to, name: event });
-  bus.connection.publish(subject, payload instanceof Encoded ? payload.bytes : JSON.stringify(payload), {
-    headers: headerBlock(lines),
-  });
+  send(bus.connection, subject, textOf(payload), { lines });
 }
 
 /** What says from which version of a conversation to which it leads says so in a header: nobody parses it for that. */

@@ -2,15 +2,10 @@
 export class Encoded<T> {
   readonly value: T;
   readonly text: string;
-  #bytes: Uint8Array | undefined;
 
   constructor(value: T) {
     this.value = value;
     this.text = JSON.stringify(value);
-  }
-
-  get bytes(): Uint8Array {
-    return (this.#bytes ??= Buffer.from(this.text));
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Msg, MsgHdrs } from '@nats-io/nats-core';
 
-const START = 'NATS/1.0\r\n';
+export const START = 'NATS/1.0\r\n';
 const LINE_BREAK = /[\r\n]/;
 
 /**

@@ -1,7 +1,7 @@
 import { buildSubject, FACTS_STREAM, type FactData, type FactName } from '@rapport/contracts';
 import { cloudEventLines } from './cloud-event.ts';
 import type { Bus } from './connect.ts';
-import { headerBlock, headerLine } from './header-block.ts';
+import { headerLine } from './header-block.ts';
 import { publisherOf } from './publisher.ts';
 
 const EXPECTED_STREAM = headerLine('Nats-Expected-Stream', FACTS_STREAM);
@@ -20,5 +20,5 @@ export function publish<N extends FactName>(
 ): Promise<void> {
   const lines = cloudEventLines(fact, event.id, event.time) + headerLine('Nats-Msg-Id', event.id) + EXPECTED_STREAM;
   const subject = buildSubject({ family: 'fact', name: fact });
-  return publisherOf(bus).publish(subject, JSON.stringify(event.data), headerBlock(lines));
+  return publisherOf(bus).publish(subject, JSON.stringify(event.data), lines);
 }

@@ -1,6 +1,7 @@
-import { createInbox, PermissionViolationError, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
+import { createInbox, PermissionViolationError, type Msg, type NatsConnection } from '@nats-io/nats-core';
 import { inboxPrefix } from '@rapport/contracts';
 import type { Bus } from './connect.ts';
+import { send } from './send.ts';
 
 /** A message that the stream has not confirmed yet. */
 interface Pending {
@@ -12,7 +13,7 @@ interface Pending {
 
 /** Publishes to a stream without waiting for one message before the next: each is confirmed by itself. */
 interface Publisher {
-  publish(subject: string, body: string, headers: MsgHdrs): Promise<void>;
+  publish(subject: string, body: string, lines: string): Promise<void>;
 }
 
 const NO_RESPONDERS = 503;
@@ -69,11 +70,11 @@ function createPublisher({ connection, as, requestTimeoutMs }: Bus): Publisher {
   });
 
   return {
-    publish: (subject, body, headers) =>
+    publish: (subject, body, lines) =>
       new Promise((resolve, reject) => {
         last += 1;
         const token = String(last);
-        connection.publish(subject, body, { headers, reply: `${inbox}.${token}` });
+        send(connection, subject, body, { lines, reply: `${inbox}.${token}` });
         pending.set(token, { subject, deadline: performance.now() + requestTimeoutMs, resolve, reject });
         timer ??= setTimeout(giveUp, requestTimeoutMs).unref();
       }),
