@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { consumeTogether, type Bus, type Fact } from '@rapport/bus';
-import { factHeaders, FACT_SUBJECT, publishOne } from './consumption.ts';
-import { CONSUMER, openHouse } from './kit.ts';
+import { factHeaders, FACT_SUBJECT, publishOne, untilConsumer } from './consumption.ts';
+import { CONSUMER, LONG_MS, openHouse } from './kit.ts';
 import { aFact } from './samples.ts';
 
 const house = openHouse();
@@ -82,4 +82,26 @@ test('a fact that its handler has handled before is counted as a repeat, in one 
   await all;
 
   expect(handled).toEqual([1, 2]);
+});
+
+test('one that is stopped while it waits for more gives back what it has, to another replica at once', async () => {
+  const [leaving, staying] = [await house.join('messaging-service'), await house.join('messaging-service')];
+  const handled: number[] = [];
+  const waiting = consumeTogether(leaving, CONSUMER, () => Promise.reject(new Error('never')), LONG_MS);
+  house.afterwards(() => waiting.stop());
+  await publishOne(leaving, 1);
+  await untilConsumer(house, ({ num_ack_pending: sent }) => sent === 1);
+
+  await waiting.stop();
+  await consumeTogetherUntil(staying, 1, seqs => handled.push(...seqs));
+
+  expect(handled).toEqual([1]);
+});
+
+test('one can be stopped before it has begun', async () => {
+  const service = await house.join('messaging-service');
+
+  await consumeTogether(service, CONSUMER, () => Promise.reject(new Error('never')), EVERY_MS).stop();
+
+  expect(service.observer.told('log').filter(({ level }) => level === 'warn')).toEqual([]);
 });

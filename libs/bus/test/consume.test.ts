@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { jetstreamManager, type ConsumerInfo } from '@nats-io/jetstream';
 import type { Fact } from '@rapport/bus';
-import { consumeFacts, factHeaders, FACT_SUBJECT, memoryInbox, publishOne } from './consumption.ts';
-import { CONSUMER, openHouse } from './kit.ts';
+import { consumeFacts, factHeaders, FACT_SUBJECT, memoryInbox, publishOne, untilConsumer } from './consumption.ts';
+import { openHouse } from './kit.ts';
 import { aFact } from './samples.ts';
 
 const house = openHouse();
@@ -119,12 +118,12 @@ test('what a consumer that stops has fetched and not begun goes to another repli
     handled.leaving.push(data.seq);
   });
   await begun.promise;
-  await untilConsumer(({ num_ack_pending: sent }) => sent === 5);
+  await untilConsumer(house, ({ num_ack_pending: sent }) => sent === 5);
   consumeFacts(house, staying, ({ data }) => {
     handled.staying.push(data.seq);
     if (handled.staying.length === 4) all.resolve();
   });
-  await untilConsumer(({ num_waiting: replicas }) => replicas === 2);
+  await untilConsumer(house, ({ num_waiting: replicas }) => replicas === 2);
 
   const stopped = consuming.stop();
   release.resolve();
@@ -133,9 +132,3 @@ test('what a consumer that stops has fetched and not begun goes to another repli
   expect(handled.leaving).toEqual([1]);
   expect(new Set(handled.staying)).toEqual(new Set([2, 3, 4, 5]));
 });
-
-/** The server tells nobody how far it is with a consumer, so it is asked until it is there. */
-async function untilConsumer(isThere: (info: ConsumerInfo) => boolean): Promise<void> {
-  const manager = await jetstreamManager((await house.join('developer')).connection, { checkAPI: false });
-  while (!isThere(await manager.consumers.info('EVENTS', CONSUMER.durable)));
-}

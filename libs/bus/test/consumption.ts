@@ -1,3 +1,4 @@
+import { jetstreamManager, type ConsumerInfo } from '@nats-io/jetstream';
 import { consume, publish, type Bus, type Consuming, type Fact, type Inbox } from '@rapport/bus';
 import { headers, type MsgHdrs } from '@nats-io/nats-core';
 import { CONSUMER, type House } from './kit.ts';
@@ -56,4 +57,10 @@ export function factHeaders(changes: Readonly<Record<string, string | undefined>
     if (value !== undefined) made.set(name, value);
   }
   return made;
+}
+
+/** The server tells nobody how far it is with a consumer, so it is asked until it is there. */
+export async function untilConsumer(house: House, isThere: (info: ConsumerInfo) => boolean): Promise<void> {
+  const manager = await jetstreamManager((await house.join('developer')).connection, { checkAPI: false });
+  while (!isThere(await manager.consumers.info('EVENTS', CONSUMER.durable)));
 }
