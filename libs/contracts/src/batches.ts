@@ -5,7 +5,7 @@ import { userRequests, type UserRequestName } from './table.ts';
 // is answered with a list of the same replies in the same order. What arrives together travels together.
 
 /** Half of what NATS takes in one message, because a reply is longer than what it answers; and how many at most. */
-export const BATCH_LIMITS = { bytes: 512 * 1024, items: 256 } as const;
+export const BATCH_LIMITS = { bytes: 512 * 1024, items: 512 } as const;
 
 export function isBatched(event: UserRequestName): boolean {
   const row: UserRequestRow = userRequests[event];
