@@ -37,7 +37,7 @@ import { slowDown } from './slow-down.ts';
 import type { SocketOrder } from './socket-order.ts';
 import type { Typing } from './typing.ts';
 
-export type Dispatch = (socket: GatewaySocket, event: string, args: readonly unknown[]) => Promise<void>;
+export type Dispatch = (socket: GatewaySocket, event: string, args: readonly unknown[]) => void;
 
 interface DispatchOptions {
   bus: Bus;
@@ -72,8 +72,8 @@ const RETRY_AFTER_MS = 1_000;
 
 type AckCallback = (ack: unknown) => void;
 
-/** What goes back to the client: an ack of our own, or the text of a service's. */
-type Answer = { ack: Ack<unknown> } | { text: string; failed: boolean };
+/** What goes back to the client: an ack of our own, or a service's reply. */
+type Answer = { readonly ack: Ack<unknown> } | Reply<unknown>;
 
 /** Turns a client's event into a request to the service that the table names, and the reply into the ack. */
 export function createDispatch({ bus, log, metrics, limit, typing, order, own }: DispatchOptions): Dispatch {
@@ -113,23 +113,29 @@ export function createDispatch({ bus, log, metrics, limit, typing, order, own }:
     return userRequests[event].ordered ? order.alone(socket.id, ask) : ask();
   };
 
-  const askService = async (socket: GatewaySocket, event: UserRequestName, given: unknown): Promise<Answer> => {
-    const row = userRequests[event];
-    const { actor } = socket.data.identity;
-    const roles: readonly Role[] = row.roles;
-    if (!roles.includes(actor.role)) throw new AppError('UNAUTHORIZED', 'your role may not do this');
-    const input = parseInput(row.input, given);
-    const replied = await send(socket, event, input);
-    const failed = replied.code !== 'OK';
-    if (event === 'message:typing' && !failed) {
-      typing.note(socket.id, actor, input as UserInput<'message:typing'>);
-      // It went before the answer came: nobody else will say that it has stopped.
-      if (!socket.connected) typing.leave(socket.id);
-    }
-    return { text: replied.text, failed };
+  const noteTyping = (socket: GatewaySocket, input: UserInput<'message:typing'>): void => {
+    typing.note(socket.id, socket.data.identity.actor, input);
+    // It went before the answer came: nobody else will say that it has stopped.
+    if (!socket.connected) typing.leave(socket.id);
   };
 
-  const answer = async (socket: GatewaySocket, event: string, input: unknown): Promise<Answer> => {
+  const askService = (socket: GatewaySocket, event: UserRequestName, given: unknown): Promise<Reply<unknown>> => {
+    const row = userRequests[event];
+    const roles: readonly Role[] = row.roles;
+    if (!roles.includes(socket.data.identity.actor.role)) {
+      throw new AppError('UNAUTHORIZED', 'your role may not do this');
+    }
+    const input = parseInput(row.input, given);
+    const asked = send(socket, event, input);
+    if (event !== 'message:typing') return asked;
+    return asked.then(replied => {
+      if (replied.code === 'OK') noteTyping(socket, input as UserInput<'message:typing'>);
+      return replied;
+    });
+  };
+
+  /** Throws at once, or its promise rejects: for a message every promise on its way counts. */
+  const answer = (socket: GatewaySocket, event: string, input: unknown): Promise<Answer> => {
     if (socket.data.leaving) {
       throw new AppError('UNAVAILABLE', 'this gateway is stopping', { retryAfterMs: RETRY_AFTER_MS });
     }
@@ -138,27 +144,35 @@ export function createDispatch({ bus, log, metrics, limit, typing, order, own }:
       // The compiler knows that name and input belong together, but not through a name that it does not know.
       const handler = own[event] as OwnHandler;
       const parsed: unknown = parseInput(gatewayRequests[event].input, input);
-      return { ack: { ok: true, data: await handler(socket, parsed) } };
+      return handler(socket, parsed).then(data => ({ ack: { ok: true, data } }));
     }
     throw invalidPayload({ path: 'event', message: 'must be an event of the API' });
   };
 
-  const serve = (socket: GatewaySocket, event: string, input: unknown, ackCallback: AckCallback | undefined) =>
-    withSpan(event, async () => {
-      socket.data.pending += 1;
-      const result = await answer(socket, event, input).catch((error: unknown): Answer => ({
-        ack: { ok: false, error: toErrorBody(error, event, log) },
-      }));
-      socket.data.pending -= 1;
-      reply(socket, event, ackCallback, result);
-    });
+  const serve = async (
+    socket: GatewaySocket,
+    event: string,
+    input: unknown,
+    ackCallback: AckCallback | undefined,
+  ): Promise<void> => {
+    socket.data.pending += 1;
+    let result: Answer;
+    try {
+      result = await answer(socket, event, input);
+    } catch (error) {
+      result = { ack: { ok: false, error: toErrorBody(error, event, log) } };
+    }
+    socket.data.pending -= 1;
+    reply(socket, event, ackCallback, result);
+  };
 
-  return async (socket, event, args) => {
+  return (socket, event, args) => {
     const ackCallback = args.findLast((arg): arg is AckCallback => typeof arg === 'function');
     // Before anything else is done for it: a flood must cost its sender more than the gateway.
     const retryAfterMs = limit.tryTake(socket.data.identity.actor.userId);
     if (retryAfterMs === undefined) {
-      await serve(socket, event, typeof args[0] === 'function' ? undefined : args[0], ackCallback);
+      const input = typeof args[0] === 'function' ? undefined : args[0];
+      void withSpan(event, () => serve(socket, event, input, ackCallback));
       return;
     }
     slowDown(socket, retryAfterMs);
@@ -172,8 +186,8 @@ function reply(socket: GatewaySocket, event: string, ackCallback: AckCallback | 
     ackCallback('text' in answer ? new RawJson(answer.text) : answer.ack);
     return;
   }
-  if ('text' in answer && !answer.failed) return;
-  const ack = 'text' in answer ? (JSON.parse(answer.text) as Ack<unknown>) : answer.ack;
+  if ('text' in answer && answer.code === 'OK') return;
+  const ack = 'text' in answer ? answer.read() : answer.ack;
   if (!ack.ok) socket.emit('error', { ...ack.error, event });
 }
 

@@ -189,7 +189,7 @@ export function startSockets(
   // One function for all sockets: a closure for each would cost each of them its memory.
   const onEvent = function (this: GatewaySocket, event: unknown, ...args: unknown[]): void {
     // The wire format allows a number for a name.
-    void dispatch(this, String(event), args);
+    dispatch(this, String(event), args);
   };
   const onDisconnect = function (this: GatewaySocket): void {
     typing.leave(this.id);

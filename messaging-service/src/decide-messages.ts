@@ -97,6 +97,7 @@ const NEW: LockedConversation = { id: '', lastSeq: 0, version: 0 };
 
 /** The pairs that need a conversation and have none: those with a message that would be new in it. */
 export function missingPairs(drafts: readonly Draft[], known: Known): (readonly [string, string])[] {
+  if (drafts.every(({ pair }) => known.conversations.get(pairKey(pair)))) return [];
   const conversations = { get: (pair: string) => known.conversations.get(pair) ?? NEW };
   const decisions = decideMessages(drafts, { ...known, conversations });
   const missing = drafts.filter(

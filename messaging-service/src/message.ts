@@ -1,3 +1,4 @@
+import { isoTime } from '@rapport/bus';
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
 import type { Message, MessageSendInput } from '@rapport/contracts';
 import type { Seal } from '@rapport/service/seal';
@@ -56,7 +57,7 @@ export function showMessage(row: MessageRow, body: MessageBody | undefined): Mes
     id: row.id,
     senderId: row.senderId,
     ...(body && { content: body.content }),
-    createdAt: row.createdAt.toISOString(),
+    createdAt: isoTime(row.createdAt),
     messageType: row.messageType,
     recipientId: row.recipientId,
     conversationId: row.conversationId,

@@ -1,5 +1,6 @@
 import { buildSubject, facts, isId, type FactData, type FactName } from '@rapport/contracts';
 import { headerLine, headerOf } from './header-block.ts';
+import { isoTime } from './iso-time.ts';
 import { traceLines } from './trace.ts';
 
 /** A fact as a consumer gets it. */
@@ -18,7 +19,7 @@ const TYPES = Object.fromEntries(
 
 /** CloudEvents 1.0, binary content mode: the attributes are headers, the body is the data alone. */
 export function cloudEventLines(fact: FactName, id: string, time: Date): string {
-  return traceLines() + linesOf(fact) + headerLine('ce-id', id) + headerLine('ce-time', time.toISOString());
+  return traceLines() + linesOf(fact) + headerLine('ce-id', id) + headerLine('ce-time', isoTime(time));
 }
 
 const lines = new Map<FactName, string>();

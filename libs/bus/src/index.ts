@@ -8,6 +8,7 @@ export { consume, consumerLag, type Inbox } from './consume.ts';
 export type { Consuming } from './consumption.ts';
 export { deliver, kept, listen, type Delivery, type Listening, type Order } from './deliver.ts';
 export { Encoded } from './encoded.ts';
+export { isoTime } from './iso-time.ts';
 export type { BusLog, BusObserver } from './observer.ts';
 export { provision } from './provision.ts';
 export { publish } from './publish.ts';

@@ -1,4 +1,12 @@
-import { context, isSpanContextValid, propagation, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
+import {
+  context,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+  type Context,
+  type SpanContext,
+} from '@opentelemetry/api';
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { headerLine } from './header-block.ts';
 import { randomBytes } from './random-bytes.ts';
@@ -11,7 +19,9 @@ const tracer = trace.getTracer('rapport');
  */
 export function withSpan<T>(name: string, work: () => T): T {
   const span = tracer.startSpan(name);
-  if (!isSpanContextValid(span.spanContext())) return context.with(withIds(context.active()), work);
+  if (!isSpanContextValid(span.spanContext())) {
+    return context.with(trace.setSpanContext(context.active(), new MadeIds()), work);
+  }
   const end = () => span.end();
   const result = context.with(trace.setSpan(context.active(), span), work);
   if (result instanceof Promise) void result.then(end, end);
@@ -21,11 +31,19 @@ export function withSpan<T>(name: string, work: () => T): T {
 
 const [TRACE_BYTES, SPAN_BYTES] = [16, 8];
 
-function withIds(active: Context): Context {
-  const ids = randomBytes(TRACE_BYTES + SPAN_BYTES).toString('hex');
-  const traceLength = 2 * TRACE_BYTES;
-  const made = { traceId: ids.slice(0, traceLength), spanId: ids.slice(traceLength), traceFlags: 0 };
-  return trace.setSpanContext(active, made);
+/** Made when they are asked for: what goes in a batch travels with the ids of the batch. */
+class MadeIds implements SpanContext {
+  readonly traceFlags = 0;
+  #traceId: string | undefined;
+  #spanId: string | undefined;
+
+  get traceId(): string {
+    return (this.#traceId ??= randomBytes(TRACE_BYTES).toString('hex'));
+  }
+
+  get spanId(): string {
+    return (this.#spanId ??= randomBytes(SPAN_BYTES).toString('hex'));
+  }
 }
 
 /** The id of the active trace, for log lines and for the message of an `INTERNAL` error. */

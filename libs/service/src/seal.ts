@@ -53,7 +53,9 @@ export function createSeal(keys: readonly ContentKey[]): Seal {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, keyOf(current.id), nonce, { authTagLength: TAG_BYTES });
       cipher.setAAD(Buffer.from(identity));
-      const ciphertext = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
+      const ciphertext = cipher.update(JSON.stringify(value), 'utf8');
+      // Nothing is left for it: GCM encrypts byte by byte. It makes the tag.
+      cipher.final();
       return { sealed: Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]), keyId: current.id };
     },
     open(sealed, keyId, identity) {

@@ -1,6 +1,6 @@
 import { defineEntity, p, type EntityManager } from '@mikro-orm/core';
 import type { FactData, FactName } from '@rapport/contracts';
-import { publish, type Bus } from '@rapport/bus';
+import { isoTime, publish, type Bus } from '@rapport/bus';
 import type { PoolClient } from 'pg';
 import type { Querying } from './statements.ts';
 import { newId } from '../new-id.ts';
@@ -85,7 +85,7 @@ export function storedText(facts: readonly OutboxFact[]): string {
 }
 
 function toStored({ id, createdAt, fact, data, exceptSocket }: OutboxFact): StoredFact {
-  return { id, time: createdAt.toISOString(), fact, data, exceptSocket };
+  return { id, time: isoTime(createdAt), fact, data, exceptSocket };
 }
 
 /** The facts of a row that was read. */
