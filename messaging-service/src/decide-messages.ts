@@ -9,6 +9,8 @@ export interface Draft {
   readonly socketId: string | undefined;
   /** The participants as the conversation's row names them. */
   readonly pair: readonly [userA: string, userB: string];
+  /** Both as one text. */
+  readonly pairKey: string;
   /** Of the body as it came. */
   readonly bodyHash: Buffer;
 }
@@ -38,6 +40,9 @@ export type Decision =
   /** The same as an earlier one of this batch, which is new. */
   | { readonly kind: 'same'; readonly index: number }
   | { readonly kind: 'refused'; readonly error: AppError };
+
+/** Participants as the conversations' rows name them, each pair once. */
+export type Pairs = readonly (readonly [userA: string, userB: string])[];
 
 export const pairKey = ([userA, userB]: readonly [string, string]): string => `${userA} ${userB}`;
 export const clientKey = (senderId: string, clientMessageId: string): string => `${senderId} ${clientMessageId}`;
@@ -79,7 +84,7 @@ function decideOne(
       return sameHash(earlier.bodyHash, bodyHash) ? { kind: 'same', index } : refuse(otherBody());
     }
   }
-  const pair = pairKey(draft.pair);
+  const { pairKey: pair } = draft;
   if (!contacts.has(pair)) return refuse(new AppError('UNAUTHORIZED', 'you may not contact this user'));
   const conversation = conversations.get(pair);
   if (input.replyToId !== undefined && (!conversation || targets.get(input.replyToId) !== conversation.id)) {
@@ -92,18 +97,23 @@ function decideOne(
   return { kind: 'new', conversationId: conversation.id, ...next };
 }
 
+/** The pairs of the drafts, each once. */
+export function distinctPairs(drafts: readonly Draft[]): Pairs {
+  return [...new Map(drafts.map(draft => [draft.pairKey, draft.pair])).values()];
+}
+
 /** Stands for a conversation that is not there yet: no message can be in it. */
 const NEW: LockedConversation = { id: '', lastSeq: 0, version: 0 };
 
 /** The pairs that need a conversation and have none: those with a message that would be new in it. */
-export function missingPairs(drafts: readonly Draft[], known: Known): (readonly [string, string])[] {
-  if (drafts.every(({ pair }) => known.conversations.get(pairKey(pair)))) return [];
+export function missingPairs(drafts: readonly Draft[], known: Known): Pairs {
+  if (drafts.every(draft => known.conversations.get(draft.pairKey))) return [];
   const conversations = { get: (pair: string) => known.conversations.get(pair) ?? NEW };
   const decisions = decideMessages(drafts, { ...known, conversations });
   const missing = drafts.filter(
-    ({ pair }, index) => decisions[index]?.kind === 'new' && !known.conversations.get(pairKey(pair)),
+    (draft, index) => decisions[index]?.kind === 'new' && !known.conversations.get(draft.pairKey),
   );
-  return [...new Map(missing.map(({ pair }) => [pairKey(pair), pair])).values()];
+  return distinctPairs(missing);
 }
 
 function refuse(error: AppError): Decision {

@@ -12,7 +12,7 @@ import {
 import type { Pool } from 'pg';
 import { validate as isUuid } from 'uuid';
 import { participants } from './conversation.ts';
-import { clientKey, pairKey, type Draft, type Known, type LockedConversation } from './decide-messages.ts';
+import { clientKey, pairKey, type Draft, type Known, type LockedConversation, type Pairs } from './decide-messages.ts';
 import { MESSAGE_COLUMNS, type MessageRow } from './message.ts';
 
 // The statements of the hot path: each works on a whole batch, and is prepared and planned once, possibly while the
@@ -25,9 +25,8 @@ export const EVERYBODY: Known['contacts'] = { has: () => true };
 /** Locks the conversations in the order of their ids, so that no two batches wait for each other. */
 export async function lockConversations(
   client: Querying,
-  drafts: readonly Draft[],
+  pairs: Pairs,
 ): Promise<ReadonlyMap<string, LockedConversation>> {
-  const pairs = distinctPairs(drafts);
   const { rows } = await client.query<LockedConversation & { userA: string; userB: string }>({
     name: 'conversations-lock',
     text: `select c.id, c.user_a as "userA", c.user_b as "userB", c.last_seq as "lastSeq", c.version
@@ -44,7 +43,7 @@ export async function lockConversations(
 }
 
 /** Makes conversations, in an order in which nobody else who makes the same waits for another of them. */
-export async function makeConversations(pool: Pool, pairs: readonly (readonly [string, string])[]): Promise<void> {
+export async function makeConversations(pool: Pool, pairs: Pairs): Promise<void> {
   const sorted = pairs.toSorted((one, other) => (pairKey(one) < pairKey(other) ? -1 : 1));
   await pool.query({
     name: 'conversations-make',
@@ -54,8 +53,8 @@ export async function makeConversations(pool: Pool, pairs: readonly (readonly [s
   });
 }
 
-/** Which of the drafts' senders and recipients are in a care relationship. */
-export async function findContacts(client: Querying, drafts: readonly Draft[]): Promise<ReadonlySet<string>> {
+/** Which of the pairs are in a care relationship. */
+export async function findContacts(client: Querying, pairs: Pairs): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ userA: string; userB: string }>({
     name: 'contacts-find',
     text: `select p.user_a as "userA", p.user_b as "userB" from unnest($1::text[], $2::text[]) as p (user_a, user_b)
@@ -66,7 +65,7 @@ export async function findContacts(client: Querying, drafts: readonly Draft[]): 
               select linked from care_relationship
                where client_user_id = p.user_b collate "C" and therapist_user_id = p.user_a collate "C" offset 0) as r
             where r.linked`,
-    values: columns(distinctPairs(drafts)),
+    values: columns(pairs),
   });
   return new Set(rows.map(({ userA, userB }) => pairKey([userA, userB])));
 }
@@ -115,7 +114,7 @@ export interface NewMessage {
 export async function insertMessages(client: Querying, messages: readonly NewMessage[], now: Date): Promise<void> {
   const conversations = latestOf(messages.map(({ row }) => row));
   // Whoever inserts the same client ids at the same time, in other conversations, then waits instead of deadlocking.
-  const sorted = messages.toSorted(({ row: one }, { row: other }) => (orderOf(one) < orderOf(other) ? -1 : 1));
+  const sorted = messages.toSorted(({ row: one }, { row: other }) => byClientId(one, other));
   const rows = sorted.map(({ row }) => row);
   const inserted = client.query({
     name: 'messages-insert',
@@ -157,7 +156,10 @@ export async function insertMessages(client: Querying, messages: readonly NewMes
   await Promise.all([inserted, insertFacts(client, facts)]);
 }
 
-const orderOf = ({ senderId, clientMessageId }: MessageRow): string => clientKey(senderId, clientMessageId ?? '');
+function byClientId(one: MessageRow, other: MessageRow): number {
+  if (one.senderId !== other.senderId) return one.senderId < other.senderId ? -1 : 1;
+  return (one.clientMessageId ?? '') < (other.clientMessageId ?? '') ? -1 : 1;
+}
 
 interface Latest {
   readonly id: string;
@@ -184,10 +186,6 @@ function latestOf(rows: readonly MessageRow[]): Latest[] {
   return [...byId.values()];
 }
 
-function distinctPairs(drafts: readonly Draft[]): (readonly [string, string])[] {
-  return [...new Map(drafts.map(({ pair }) => [pairKey(pair), pair])).values()];
-}
-
-function columns(pairs: readonly (readonly [string, string])[]): [userA: Buffer, userB: Buffer] {
+function columns(pairs: Pairs): [userA: Buffer, userB: Buffer] {
   return [textArray(pairs.map(([userA]) => userA)), textArray(pairs.map(([, userB]) => userB))];
 }

@@ -48,6 +48,6 @@ export function createSendMessage(
 }
 
 /** Of one sender messages are written in their order; of one conversation one batch at a time, which the lock would force anyway. */
-function keysOf({ senderId, pair: [userA, userB] }: Draft): string[] {
-  return [senderId, `${userA} ${userB}`];
+function keysOf({ senderId, pairKey }: Draft): string[] {
+  return [senderId, pairKey];
 }

@@ -5,7 +5,16 @@ import type { Outcome } from '@rapport/service/batch-queue';
 import { inPipelinedTransaction, type OutboxFact, type Pipeline, type Querying } from '@rapport/service/database';
 import { keyedHash, type Seal } from '@rapport/service/seal';
 import { participants } from './conversation.ts';
-import { decideMessages, missingPairs, type Decision, type Draft, type Known } from './decide-messages.ts';
+import {
+  decideMessages,
+  distinctPairs,
+  missingPairs,
+  pairKey,
+  type Decision,
+  type Draft,
+  type Known,
+  type Pairs,
+} from './decide-messages.ts';
 import { identityOf, showMessage, toMessage } from './message.ts';
 import {
   EVERYBODY,
@@ -39,7 +48,8 @@ export function toDraft(
   const { recipientId, messageType, content, replyToId, attachment } = input;
   const file = attachment && [attachment.url, attachment.name, attachment.mimeType, attachment.size];
   const bodyHash = keyedHash(hashKey, [recipientId, messageType, content, replyToId, file]);
-  return { senderId, input, socketId, pair: participants(senderId, recipientId), bodyHash };
+  const pair = participants(senderId, recipientId);
+  return { senderId, input, socketId, pair, pairKey: pairKey(pair), bodyHash };
 }
 
 /**
@@ -84,7 +94,7 @@ const ATTEMPTS = 2;
  * two replicas racing on one key would leave a hole in `seq`.
  */
 async function writeTogether(writing: Writing, drafts: readonly Draft[]): Promise<Outcome<WrittenMessage>[]> {
-  let missing: (readonly [string, string])[] = [];
+  let missing: Pairs = [];
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     // In a transaction of their own: made under the locks, they would be waited for in the wrong order.
     if (missing.length > 0) await makeConversations(writing.pipeline.pool, missing);
@@ -113,10 +123,11 @@ interface Written extends NewMessage {
 }
 
 async function readKnown(client: Querying, { open }: Writing, drafts: readonly Draft[]): Promise<Known> {
+  const pairs = distinctPairs(drafts);
   // Sent at once, answered one after the other: each sees what was committed before the locks were there.
   const [conversations, contacts, sent, targets] = await Promise.all([
-    lockConversations(client, drafts),
-    open ? EVERYBODY : findContacts(client, drafts),
+    lockConversations(client, pairs),
+    open ? EVERYBODY : findContacts(client, pairs),
     findSent(client, drafts),
     findTargets(client, drafts),
   ]);

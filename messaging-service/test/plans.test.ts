@@ -43,8 +43,8 @@ test('no statement of a send reads a table from end to end', async () => {
   const first = await write(pool, 'alice', { recipientId: 'bob' });
   const drafts = [draftOf('alice', { recipientId: 'bob', clientMessageId: 'c-1', replyToId: first.message.id })];
   const plans = await inTransaction(pipeline.pool, async client => {
-    await lockConversations(client, drafts);
-    await findContacts(client, drafts);
+    await lockConversations(client, [['alice', 'bob']]);
+    await findContacts(client, [['alice', 'bob']]);
     await findSent(client, drafts);
     await findTargets(client, drafts);
     await insertMessages(client, [], new Date());
