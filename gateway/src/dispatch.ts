@@ -65,8 +65,6 @@ type OwnHandler = (socket: GatewaySocket, input: unknown) => Promise<unknown>;
 const MAX_BATCHES = 3;
 /** Of one user in a batch: more than anybody writes by hand while the one before is under way. */
 const MAX_OF_USER = 16;
-/** Much longer than a batch takes, and much shorter than a request to a service that has died. */
-const SLOW_AFTER_MS = 1_000;
 /** What a client needs to be on another gateway. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -85,7 +83,6 @@ export function createDispatch({ bus, log, metrics, limit, typing, order, own }:
         run: async (bodies: readonly string[]) =>
           (await requestBatchForUsers(bus, event, bodies)).map(result => ({ result })),
         maxBatches: MAX_BATCHES,
-        slowAfterMs: SLOW_AFTER_MS,
         maxPerKey: MAX_OF_USER,
         maxItems: BATCH_LIMITS.items,
         maxBytes: BATCH_LIMITS.bytes,

@@ -44,6 +44,10 @@ export interface BatchQueueOptions<Item, Result> {
 }
 
 const MAX_BATCHES = 4;
+/** Up to so many items a batch takes about as long as one of a single item: it keeps back nothing. */
+const SMALL = 64;
+/** Much longer than a batch takes, and much shorter than whoever died is waited for. */
+const SLOW_AFTER_MS = 1_000;
 /** A second or so of work: who comes later is better told to try again. */
 const MAX_WAITING = 8_192;
 const MAX_WAITING_BYTES = 32 * 1_048_576;
@@ -54,17 +58,28 @@ const RETRY_AFTER_MS = 250;
  * a timer, so that a single item goes at once.
  */
 export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, Result>): BatchQueue<Item, Result> {
-  const { run, maxBatches = MAX_BATCHES, slowAfterMs, maxItems, maxBytes, maxPerKey = maxItems } = options;
+  const {
+    run,
+    maxBatches = MAX_BATCHES,
+    slowAfterMs = SLOW_AFTER_MS,
+    maxItems,
+    maxBytes,
+    maxPerKey = maxItems,
+  } = options;
   type Entry = Waiting<Item, Result>;
   let waiting: Entry[] = [];
   let waitingBytes = 0;
   let underWay = 0;
-  let batches = 0;
   let scheduled = false;
   const busy = new Set<string>();
 
+  /** Sizes of the batches under way, without the slow ones. */
+  const sizes: number[] = [];
+  /** How many were added since the last look at what may go. */
+  let fresh = 0;
+
   /** What may go now, in order. What may not keeps back everything later that shares a key with it. */
-  const take = (): Entry[] => {
+  const select = (): { taken: Entry[]; left: Entry[]; bytes: number } => {
     const taken: Entry[] = [];
     const left: Entry[] = [];
     const blocked = new Set<string>();
@@ -82,22 +97,32 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
         for (const key of entry.keys) counts.set(key, (counts.get(key) ?? 0) + 1);
       }
     }
-    waiting = left;
-    waitingBytes -= bytes;
-    return taken;
+    return { taken, left, bytes };
+  };
+
+  /**
+   * One that is much smaller than a large one under way waits to become larger: otherwise what comes under load would be
+   * cut into many small ones.
+   */
+  const isLargeEnough = (size: number): boolean => {
+    const largest = Math.max(...sizes, 0);
+    return size > 0 && (largest <= SMALL || size * 2 >= largest);
   };
 
   const start = (): void => {
     scheduled = false;
-    while (batches < maxBatches && waiting.length > 0) {
-      const batch = take();
-      if (batch.length === 0) return;
-      void go(batch);
+    fresh = 0;
+    while (sizes.length < maxBatches && isLargeEnough(waiting.length)) {
+      const { taken, left, bytes } = select();
+      if (!isLargeEnough(taken.length)) return;
+      waiting = left;
+      waitingBytes -= bytes;
+      void go(taken);
     }
   };
 
   const go = async (batch: readonly Entry[]): Promise<void> => {
-    const end = count();
+    const end = count(batch.length);
     underWay += batch.length;
     for (const key of batch.flatMap(({ keys }) => keys)) busy.add(key);
     try {
@@ -117,18 +142,20 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
   };
 
   /** Counts a batch until it ends or turns out to be slow. */
-  const count = (): (() => void) => {
-    batches += 1;
-    if (slowAfterMs === undefined) return () => void (batches -= 1);
-    let isSlow = false;
+  const count = (size: number): (() => void) => {
+    sizes.push(size);
+    let isCounted = true;
+    const discount = (): void => {
+      if (isCounted) sizes.splice(sizes.indexOf(size), 1);
+      isCounted = false;
+    };
     const timer = setTimeout(() => {
-      isSlow = true;
-      batches -= 1;
+      discount();
       start();
     }, slowAfterMs);
     return () => {
       clearTimeout(timer);
-      if (!isSlow) batches -= 1;
+      discount();
     };
   };
 
@@ -144,7 +171,8 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
       }
       const result = new Promise<Result>((resolve, reject) => waiting.push({ item, keys, bytes, resolve, reject }));
       waitingBytes += bytes;
-      if (!scheduled && batches < maxBatches) {
+      fresh += 1;
+      if (!scheduled && sizes.length < maxBatches && isLargeEnough(fresh)) {
         // What arrives in the same turn goes together: first all of it is handed over.
         scheduled = true;
         queueMicrotask(start);

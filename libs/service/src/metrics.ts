@@ -41,6 +41,12 @@ export function createMetrics(log: Logger): Metrics {
   };
 }
 
+interface Observing {
+  observe(seconds: number): void;
+}
+/** By code. */
+type BySubject = Map<string, Observing>;
+
 /** Counts and logs what happens on the bus. */
 export function observeBus(metrics: Metrics, log: Logger, fatal: (error: Error) => void): BusObserver {
   const requests = new Histogram({
@@ -55,11 +61,12 @@ export function observeBus(metrics: Metrics, log: Logger, fatal: (error: Error) 
   ]);
   const consumed = metrics.counter('rapport_facts_consumed_total', 'Facts consumed, by outcome.', ['fact', 'outcome']);
   // A look-up by three labels costs more than the observation; there are as many as subjects and codes.
-  const known = new Map<string, { observe(seconds: number): void }>();
+  const known = { client: new Map<string, BySubject>(), server: new Map<string, BySubject>() };
   const observe = (side: 'client' | 'server', subject: string, code: string, seconds: number): void => {
-    const key = `${side} ${subject} ${code}`;
-    const labelled = known.get(key) ?? requests.labels({ side, subject, code });
-    known.set(key, labelled);
+    const bySubject = known[side].get(subject) ?? new Map<string, Observing>();
+    known[side].set(subject, bySubject);
+    const labelled = bySubject.get(code) ?? requests.labels({ side, subject, code });
+    bySubject.set(code, labelled);
     labelled.observe(seconds);
   };
   return {

@@ -73,6 +73,36 @@ test('what waits keeps back what comes later and shares a key with it', async ()
   expect(batches.map(numbers)).toEqual([[1], [2, 3]]);
 });
 
+test('a batch that would be much smaller than a large one under way waits until it is half as large', async () => {
+  const { batches, add } = heldQueue();
+  for (let count = 1; count <= 100; count += 1) void add(`user ${count}`);
+  await settle();
+
+  for (let count = 101; count < 150; count += 1) void add(`user ${count}`);
+  await settle();
+  expect(batches.map(({ items }) => items.length)).toEqual([100]);
+  void add('user 150');
+  await settle();
+  expect(batches.map(({ items }) => items.length)).toEqual([100, 50]);
+});
+
+test('what is too little for a batch goes when the large one has ended', async () => {
+  const { batches, add } = heldQueue();
+  const results: Promise<number>[] = [];
+  for (let count = 1; count <= 100; count += 1) results.push(add(`user ${count}`));
+  await settle();
+  // Those that may not go yet do not make it enough.
+  for (let count = 1; count <= 60; count += 1) void add(`user ${count}`);
+  void add('alice');
+  await settle();
+  expect(batches.map(({ items }) => items.length)).toEqual([100]);
+
+  batches[0]!.end();
+  await Promise.allSettled(results);
+  await settle();
+  expect(batches.map(({ items }) => items.length)).toEqual([100, 61]);
+});
+
 test('who sends very many has few of them in a batch, in their order, and others go with them', async () => {
   const { queue, batches, add } = heldQueue({ maxBatches: 2, maxPerKey: 2 });
   const all = [...Array.from({ length: 5 }, () => add('flood')), add('alice')];
