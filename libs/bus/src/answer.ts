@@ -262,9 +262,9 @@ async function answer(bus: Bus, endpoint: Endpoint, message: ServiceMsg, inFligh
   return code;
 }
 
-/** In the order of what the handler has sent. */
-function reply(bus: Bus, { reply: inbox = '' }: ServiceMsg, text: string, lines: string): void {
-  send(bus.connection, inbox, text, { lines });
+/** After what the handler has sent. */
+function reply(bus: Bus, { reply: inbox }: ServiceMsg, text: string, lines: string): void {
+  if (inbox) send(bus.connection, inbox, text, { lines });
 }
 
 function success(data: unknown): string {

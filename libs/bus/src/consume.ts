@@ -187,7 +187,8 @@ async function consumeAll<N extends FactName>(
 
 /** What `ack()` of the library does, but so that all of them leave together. */
 function acknowledge(bus: Bus, message: JsMsg): void {
-  send(bus.connection, messageOf(message).reply ?? '', '+ACK');
+  const { reply } = messageOf(message);
+  if (reply) send(bus.connection, reply, '+ACK');
 }
 
 async function consumeOne<N extends FactName>(
