@@ -48,14 +48,17 @@ const MAX_BATCHES = 4;
 const SMALL = 64;
 /** Much longer than a batch takes, and much shorter than whoever died is waited for. */
 const SLOW_AFTER_MS = 1_000;
-/** A second or so of work: who comes later is better told to try again. */
-const MAX_WAITING = 8_192;
-const MAX_WAITING_BYTES = 32 * 1_048_576;
+/**
+ * A second or so of work, with what is under way: slow batches do not keep others from going, so what waits alone would
+ * not be bounded by it. Who comes later is better told to try again.
+ */
+const MOST_HELD = 8_192;
+const MOST_HELD_BYTES = 32 * 1_048_576;
 const RETRY_AFTER_MS = 250;
 
 /**
  * Gathers what arrives while batches are under way, and has it go as the next one as soon as it may: nothing waits for
- * a timer, so that a single item goes at once.
+ * a timer, and a single item goes at once unless a large batch is under way.
  */
 export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, Result>): BatchQueue<Item, Result> {
   const {
@@ -68,8 +71,9 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
   } = options;
   type Entry = Waiting<Item, Result>;
   let waiting: Entry[] = [];
-  let waitingBytes = 0;
   let underWay = 0;
+  /** Of what waits and what is under way. */
+  let heldBytes = 0;
   let scheduled = false;
   const busy = new Set<string>();
 
@@ -79,7 +83,7 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
   let fresh = 0;
 
   /** What may go now, in order. What may not keeps back everything later that shares a key with it. */
-  const select = (): { taken: Entry[]; left: Entry[]; bytes: number } => {
+  const select = (): { taken: Entry[]; left: Entry[] } => {
     const taken: Entry[] = [];
     const left: Entry[] = [];
     const blocked = new Set<string>();
@@ -97,7 +101,7 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
         for (const key of entry.keys) counts.set(key, (counts.get(key) ?? 0) + 1);
       }
     }
-    return { taken, left, bytes };
+    return { taken, left };
   };
 
   /**
@@ -113,10 +117,9 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
     scheduled = false;
     fresh = 0;
     while (sizes.length < maxBatches && isLargeEnough(waiting.length)) {
-      const { taken, left, bytes } = select();
+      const { taken, left } = select();
       if (!isLargeEnough(taken.length)) return;
       waiting = left;
-      waitingBytes -= bytes;
       void go(taken);
     }
   };
@@ -137,6 +140,7 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
     }
     for (const key of batch.flatMap(({ keys }) => keys)) busy.delete(key);
     underWay -= batch.length;
+    heldBytes -= batch.reduce((sum, { bytes }) => sum + bytes, 0);
     end();
     start();
   };
@@ -164,13 +168,13 @@ export function createBatchQueue<Item, Result>(options: BatchQueueOptions<Item, 
       return waiting.length + underWay;
     },
     add(item, keys, bytes) {
-      if (waiting.length >= MAX_WAITING || waitingBytes + bytes > MAX_WAITING_BYTES) {
+      if (waiting.length + underWay >= MOST_HELD || heldBytes + bytes > MOST_HELD_BYTES) {
         return Promise.reject(
           new AppError('UNAVAILABLE', 'too many requests are waiting', { retryAfterMs: RETRY_AFTER_MS }),
         );
       }
       const result = new Promise<Result>((resolve, reject) => waiting.push({ item, keys, bytes, resolve, reject }));
-      waitingBytes += bytes;
+      heldBytes += bytes;
       fresh += 1;
       if (!scheduled && sizes.length < maxBatches && isLargeEnough(fresh)) {
         // What arrives in the same turn goes together: first all of it is handed over.

@@ -190,6 +190,21 @@ test.each([
   },
 );
 
+test('batches that do not come back do not make the queue grow without end', async () => {
+  const { queue, batches, add } = heldQueue({ slowAfterMs: 1 });
+  let refusal: unknown;
+  const refused = (error: unknown): void => void (refusal = error);
+  while (refusal === undefined && queue.size < 20_000) {
+    const before = batches.length;
+    for (let count = 0; count < 256; count += 1) add(`user ${queue.size}`).catch(refused);
+    // The next one goes when those before it have turned out to be slow.
+    while (batches.length === before && refusal === undefined) await settle();
+  }
+
+  expect(refusal).toMatchObject({ code: 'UNAVAILABLE' });
+  for (const { end } of batches) end();
+});
+
 test('whatever comes and whenever batches end: every item is written once, and those with a common key in order', async () => {
   const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');
   const step = fc.oneof(
